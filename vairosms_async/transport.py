@@ -1,0 +1,259 @@
+"""One HTTP exchange with the panel, and the key's safety in it.
+
+The key travels in the query string (the provider's choice), so a URL is a secret. It is made here,
+it lives in aiohttp's frames while the exchange lasts, and none of those frames leave with an
+exception.
+"""
+
+import asyncio
+import re
+import traceback
+from collections.abc import Callable
+from datetime import tzinfo
+from ipaddress import ip_address
+from urllib.parse import quote
+
+import aiohttp
+from attrs import field, frozen
+from yarl import URL
+
+from ._version import __version__
+from .errors import VairoSMSError, VairoSMSResponseError
+from .failures import explain
+from .models import Gonderim
+from .wire import read_answer
+
+PANEL_URL = "https://vairosms.com/Panel/api/v1"
+"""API Root of the provider's page "API Desteği - Gönderim Bilgisi"."""
+
+MAX_BODY = 1024 * 1024
+"""Bytes of a body after decompression that are read at most. A record has a few hundred."""
+
+HEADERS = {
+    "Accept": "application/json",
+    "User-Agent": f"vairosms-async/{__version__} aiohttp/{aiohttp.__version__}",
+}
+
+# One deadline covers the exchange (`asyncio.timeout` below), so that aiohttp's are all off, those
+# of a caller's session included.
+_NO_TIMEOUT = aiohttp.ClientTimeout()
+
+_SHORT_KEY = 8
+
+
+@frozen
+class Endpoint:
+    """Where the panel is and how to ask it. The key is in the closures only: no repr shows it."""
+
+    base_url: str
+    url: Callable[[int], URL] = field(repr=False)
+    scrub: Callable[[bytes], bytes] = field(repr=False)
+
+
+def make_endpoint(
+    api_key: object, base_url: object, *, allow_insecure_http: bool
+) -> Endpoint | str:
+    """Check a key and a base URL and make the endpoint, or say what is wrong with them.
+
+    It does not raise: an exception would take this frame along, and the key in its locals.
+    """
+    problem = _key_problem(api_key) or _base_url_problem(base_url, allow_insecure_http)
+    if problem:
+        return problem
+    key, base = str(api_key).removesuffix("\n").removesuffix("\r"), str(base_url).rstrip("/")
+    prefix, query = f"{base}/GonderimBilgisi/", f"?api_key={quote(key, safe='')}"
+    pattern = _key_pattern(key)
+    return Endpoint(
+        base_url=base,
+        url=lambda gonderim_id: URL(f"{prefix}{gonderim_id}{query}", encoded=True),
+        scrub=lambda body: pattern.sub(b"***", body),
+    )
+
+
+def _key_problem(api_key: object) -> str:
+    if not isinstance(api_key, str):
+        return f"api_key must be a str, not {type(api_key).__name__}"
+    # Files and environment variables end in a newline, and nobody means it to be in the key.
+    key = api_key.removesuffix("\n").removesuffix("\r")
+    if not key:
+        return "api_key is empty"
+    if not key.isprintable() or any(c.isspace() for c in key):
+        return "api_key holds a blank or a control character (it is not shown here)"
+    return ""
+
+
+def _base_url_problem(base_url: object, allow_insecure_http: bool) -> str:
+    # The URL itself is not shown: it may hold a password, or the key by mistake.
+    try:
+        url = URL(str(base_url))
+    except ValueError:
+        return "base_url is not a URL"
+    if url.scheme not in ("http", "https") or not url.host:
+        return "base_url must be like https://vairosms.com/Panel/api/v1 (http or https, and a host)"
+    if url.user is not None or url.password is not None:
+        return "base_url must not hold a user or password: give them to an aiohttp session"
+    if url.raw_query_string or url.raw_fragment:
+        return "base_url must not have a query or a fragment: api_key is given apart from it"
+    if url.scheme == "http" and not (allow_insecure_http or is_loopback(url.host)):
+        return (
+            "base_url is http:// to another host: the key would travel in clear text. "
+            "Use https://, or allow_insecure_http=True if you accept that"
+        )
+    return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, named or numeric, can only be this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _key_pattern(key: str) -> re.Pattern[bytes]:
+    """Match the key as it is, percent-encoded, escaped for JSON or for HTML, or partly so."""
+    pattern = b"".join(b"(?:%s)" % b"|".join(_char_forms(c)) for c in key)
+    if len(key) < _SHORT_KEY:
+        # Real keys are long. One like "key", of a test, would eat the word api_key.
+        pattern = rb"(?<![A-Za-z0-9_])" + pattern + rb"(?![A-Za-z0-9_])"
+    return re.compile(pattern)
+
+
+def _char_forms(c: str) -> list[bytes]:
+    encoded = c.encode()
+    forms = [re.escape(encoded), "".join(f"%{byte:02x}" for byte in encoded).encode()]
+    forms.append("".join(rf"\\u{unit:04x}" for unit in _utf16(c)).encode())
+    if c in '/"\\':
+        forms.append(rb"\\" + re.escape(encoded))
+    if c in _HTML:
+        forms.append(_HTML[c])
+    return [forms[0], *(b"(?i:%s)" % form for form in forms[1:])]
+
+
+_HTML = {"&": b"&amp;", "<": b"&lt;", ">": b"&gt;", '"': b"&quot;", "'": b"&#0*39;"}
+
+
+def _utf16(c: str) -> list[int]:
+    units = c.encode("utf-16-be")
+    return [int.from_bytes(units[i : i + 2]) for i in range(0, len(units), 2)]
+
+
+_API_KEY = re.compile(r"(\bapi(?:_|%5f)key=)[^&#\s\"'<>]*", re.IGNORECASE)
+
+
+def redact_url(url: str | URL) -> str:
+    """Replace the value of ``api_key`` in a URL, or in a text with URLs in it, by ``***``.
+
+    For what sees URLs outside this library, such as OpenTelemetry's
+    ``AioHttpClientInstrumentor().instrument(url_filter=redact_url)``.
+    """
+    return _API_KEY.sub(r"\1***", str(url))
+
+
+def open_session(max_connections: int) -> aiohttp.ClientSession:
+    """Open a session of the library's own: no cookies kept, one request an exchange."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=max_connections),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        middlewares=(_one_request,),
+    )
+
+
+async def _one_request(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    # aiohttp sends a GET a second time, at once and unasked, when its connection breaks. Attempts
+    # are the RetryPolicy's to count and to space, or a panel that is down gets twice as many.
+    try:
+        return await handler(request)
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as exc:
+        if isinstance(exc, aiohttp.ClientConnectorError):
+            raise
+        raise aiohttp.ClientConnectionError("connection lost") from exc
+
+
+class Transport:
+    """Asks one endpoint through one session."""
+
+    def __init__(self, endpoint: Endpoint, session: aiohttp.ClientSession) -> None:
+        self.session = session
+        self._endpoint = endpoint
+        # What the caller's session says of itself goes out as it is.
+        self._headers = {k: v for k, v in HEADERS.items() if k not in session.headers}
+
+    async def exchange(
+        self, gonderim_id: int, *, timeout: float | None, tz: tzinfo | None
+    ) -> Gonderim | VairoSMSError:
+        """Ask once what became of a packet.
+
+        Args:
+            gonderim_id: The packet.
+            timeout: Seconds until the answer's last byte; None for no limit.
+            tz: The zone of the panel's times.
+
+        Returns:
+            The record, or the error, not raised. Only what is not the exchange's own failure is
+            raised (a cancellation, an exception of the session's hooks), without aiohttp's frames.
+        """
+        try:
+            return await self._exchange(gonderim_id, timeout, tz)
+        except BaseException as exc:  # noqa: BLE001 (raised again below)
+            escaping = exc
+        # Outside the `except`, or Python would chain it to itself; a new traceback starts here.
+        try:
+            raise _without_frames(escaping)
+        finally:
+            del escaping  # it refers to this frame: no cycle to wait for the collector
+
+    async def _exchange(
+        self, gonderim_id: int, timeout: float | None, tz: tzinfo | None
+    ) -> Gonderim | VairoSMSError:
+        try:
+            async with (
+                asyncio.timeout(timeout),
+                self.session.get(
+                    self._endpoint.url(gonderim_id),
+                    headers=self._headers,
+                    allow_redirects=False,
+                    raise_for_status=False,
+                    auto_decompress=True,
+                    timeout=_NO_TIMEOUT,
+                ) as response,
+            ):
+                body = await _read(response)
+                status, headers = response.status, response.headers
+        except (aiohttp.ClientError, OSError) as exc:
+            return explain(exc, gonderim_id, self._endpoint.base_url, timeout)
+        if body is None:
+            return VairoSMSResponseError(
+                f"gonderim {gonderim_id}: HTTP {status}, but not the panel's answer: "
+                f"more than {MAX_BODY} bytes",
+                gonderim_id=gonderim_id,
+                status=status,
+            )
+        return read_answer(gonderim_id, status, headers, self._endpoint.scrub(body), tz=tz)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    """Read the body, or None if it is longer than `MAX_BODY`."""
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := await response.content.readany():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_BODY:
+            response.close()
+            return None
+    return b"".join(chunks)
+
+
+def _without_frames(exc: BaseException) -> BaseException:
+    """Take from an exception the frames and the chain that lead into aiohttp and the URL."""
+    if isinstance(exc, Exception):
+        origin = traceback.extract_tb(exc.__traceback__)[-1]
+        exc.add_note(
+            f"raised at {origin.filename}:{origin.lineno} in {origin.name}; vairosms_async left "
+            "out the frames in between, since their locals hold the URL and so the API key"
+        )
+    exc.__cause__ = exc.__context__ = None
+    return exc.with_traceback(None)
