@@ -1,0 +1,50 @@
+"""Asyncio client for VairoSMS' Gönderim Bilgisi API: what became of an SMS packet.
+
+::
+
+    async with VairoSMSClient("key") as client:
+        gonderim = await client.get_gonderim(52)
+        many = await client.gather_gonderimler([52, 61, 70])
+"""
+
+from ._version import __version__
+from .client import VairoSMSClient
+from .convert import gonderim_from_dict, gonderim_to_dict
+from .errors import (
+    VairoSMSAPIError,
+    VairoSMSAuthError,
+    VairoSMSConnectionError,
+    VairoSMSError,
+    VairoSMSInvalidIdError,
+    VairoSMSNotFoundError,
+    VairoSMSRateLimitError,
+    VairoSMSResponseError,
+    VairoSMSServerError,
+    VairoSMSTimeoutError,
+)
+from .models import Gonderim, GonderimLog, GonderimResult, PaketDurum
+from .retry import RetryPolicy
+from .transport import redact_url
+
+__all__ = [
+    "Gonderim",
+    "GonderimLog",
+    "GonderimResult",
+    "PaketDurum",
+    "RetryPolicy",
+    "VairoSMSAPIError",
+    "VairoSMSAuthError",
+    "VairoSMSClient",
+    "VairoSMSConnectionError",
+    "VairoSMSError",
+    "VairoSMSInvalidIdError",
+    "VairoSMSNotFoundError",
+    "VairoSMSRateLimitError",
+    "VairoSMSResponseError",
+    "VairoSMSServerError",
+    "VairoSMSTimeoutError",
+    "__version__",
+    "gonderim_from_dict",
+    "gonderim_to_dict",
+    "redact_url",
+]

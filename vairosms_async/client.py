@@ -1,0 +1,318 @@
+"""`VairoSMSClient`: the session, the slots and the lookups."""
+
+import logging
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import tzinfo
+from enum import Enum
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Final, Literal, NoReturn, Self, SupportsIndex, cast, overload
+
+import aiohttp
+
+from . import bulk
+from .arguments import check_cap, check_ids, check_timeout, read_id
+from .errors import VairoSMSAuthError, VairoSMSError
+from .models import Gonderim, GonderimResult
+from .retry import RetryPolicy, retry_delay
+from .shared import Shared
+from .transport import PANEL_URL, make_endpoint
+
+_logger = logging.getLogger("vairosms_async")
+_logger.addHandler(logging.NullHandler())
+
+
+class _Unset(Enum):
+    """For arguments of which None is a value."""
+
+    UNSET = "unset"
+
+    def __repr__(self) -> str:
+        return "<unchanged>"
+
+
+_UNSET: Final = _Unset.UNSET
+
+
+class VairoSMSClient:
+    """Asks the VairoSMS panel what became of SMS packets.
+
+    ::
+
+        async with VairoSMSClient("key") as client:
+            gonderim = await client.get_gonderim(52)
+
+    One client serves any number of tasks of one event loop; keep it as long as the program runs,
+    since its connections are kept too. It works without ``async with`` if `close` is awaited.
+
+    Args:
+        api_key: The panel's key; one trailing newline is taken off. Default: the environment's
+            ``VAIROSMS_API_KEY``.
+        base_url: The API root. Default: the environment's ``VAIROSMS_BASE_URL``, else the
+            panel's, ``https://vairosms.com/Panel/api/v1``.
+        session: An `aiohttp.ClientSession` of yours to use; its proxy, TLS set-up, headers and
+            cookies apply, and it is never closed here. Default: a session of the client's own,
+            opened at the first lookup and closed by `close`.
+        max_concurrency: Lookups in flight at most (default 16), whoever started them.
+        timeout: Seconds for one attempt, all told: connecting, sending and the whole answer
+            (default 30). None: no limit.
+        retry: How failed attempts are repeated (default ``RetryPolicy()``: 4 attempts).
+        rate_limiter: An async context manager entered once per request, such as
+            ``aiolimiter.AsyncLimiter(50, 1)``. Default: none.
+        tz: The zone of the panel's times. None (default) gives naive datetimes, just what the
+            panel wrote; ``ZoneInfo("Europe/Istanbul")`` gives aware ones.
+        allow_insecure_http: Accept an ``http://`` `base_url` to a host that is not loopback. The
+            key then travels in clear text.
+
+    Raises:
+        ValueError: There is no key, or a value is out of its range. The key is not shown.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        session: aiohttp.ClientSession | None = None,
+        max_concurrency: int = 16,
+        timeout: float | None = 30.0,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 (it is frozen)
+        rate_limiter: AbstractAsyncContextManager[Any] | None = None,
+        tz: tzinfo | None = None,
+        allow_insecure_http: bool = False,
+    ) -> None:
+        if api_key is None:
+            api_key = os.environ.get("VAIROSMS_API_KEY") or None
+        if base_url is None:
+            base_url = os.environ.get("VAIROSMS_BASE_URL") or PANEL_URL
+        endpoint = make_endpoint(api_key, base_url, allow_insecure_http=allow_insecure_http)
+        # A traceback with locals, of this constructor's own errors too, is not to show them.
+        del api_key, base_url
+        if isinstance(endpoint, str):
+            raise ValueError(endpoint)  # noqa: TRY004 (it says what is wrong with their values)
+        self._shared = Shared(endpoint, session, check_cap(max_concurrency))
+        self._owner = True
+        self._timeout = check_timeout(timeout)
+        self._retry = retry
+        self._rate_limiter = rate_limiter
+        self._tz = tz
+
+    def with_options(
+        self,
+        *,
+        timeout: float | Literal[_Unset.UNSET] | None = _UNSET,
+        retry: RetryPolicy | Literal[_Unset.UNSET] = _UNSET,
+        tz: tzinfo | Literal[_Unset.UNSET] | None = _UNSET,
+        rate_limiter: AbstractAsyncContextManager[Any] | Literal[_Unset.UNSET] | None = _UNSET,
+    ) -> Self:
+        """Make a sibling with other options, for some of the calls.
+
+        It shares this client's session, connections and slots; closing it closes nothing. The
+        arguments are the constructor's; what is not given stays as it is here.
+
+        Raises:
+            ValueError: `timeout` is not above 0.
+        """
+        sibling = object.__new__(type(self))
+        sibling.__dict__.update(self.__dict__)
+        sibling._owner = False
+        if timeout is not _UNSET:
+            sibling._timeout = check_timeout(timeout)
+        if retry is not _UNSET:
+            sibling._retry = retry
+        if tz is not _UNSET:
+            sibling._tz = tz
+        if rate_limiter is not _UNSET:
+            sibling._rate_limiter = rate_limiter
+        return sibling
+
+    async def get_gonderim(self, id: SupportsIndex | str) -> Gonderim:
+        """Ask what became of one packet.
+
+        Args:
+            id: The packet's id: what `operator.index` takes (not a bool), or a str of ASCII
+                digits; from 1 to 2**64 - 1.
+
+        Raises:
+            VairoSMSInvalidIdError: `id` is not an id. No request was sent.
+            VairoSMSConnectionError: No answer came, after all attempts.
+            VairoSMSTimeoutError: The last attempt took longer than ``timeout``.
+            VairoSMSResponseError: An answer came that is not the panel's, or not this packet's.
+            VairoSMSAuthError: The panel refused the key.
+            VairoSMSNotFoundError: HTTP 404: the panel knows no such packet.
+            VairoSMSRateLimitError: HTTP 429, after all attempts.
+            VairoSMSServerError: HTTP 5xx, after all attempts.
+            VairoSMSAPIError: The panel said no for another reason.
+            RuntimeError: The client is closed, or belongs to another event loop.
+        """
+        return (await self._lookup(id)).unwrap()
+
+    @overload
+    async def gather_gonderimler(
+        self,
+        ids: Iterable[SupportsIndex | str],
+        *,
+        return_exceptions: Literal[False] = False,
+        max_concurrency: int | None = None,
+    ) -> list[Gonderim]: ...
+    @overload
+    async def gather_gonderimler(
+        self,
+        ids: Iterable[SupportsIndex | str],
+        *,
+        return_exceptions: bool,
+        max_concurrency: int | None = None,
+    ) -> list[Gonderim | VairoSMSError]: ...
+    async def gather_gonderimler(
+        self,
+        ids: Iterable[SupportsIndex | str],
+        *,
+        return_exceptions: bool = False,
+        max_concurrency: int | None = None,
+    ) -> list[Gonderim] | list[Gonderim | VairoSMSError]:
+        """Ask what became of many packets, as `asyncio.gather` would.
+
+        Args:
+            ids: The packets, each as `get_gonderim` takes it. One given twice is asked once.
+            return_exceptions: False (default): the first error cancels the rest and is raised
+                as it is. True: errors stand in their places. A refused key stops the work either
+                way; then every id not yet answered gets that error.
+            max_concurrency: Lookups in flight at most for this call, if that is less than the
+                client's cap.
+
+        Returns:
+            One entry per id, in the order of `ids`. When it returns, raises or is cancelled, every
+            lookup it started has ended.
+
+        Raises:
+            VairoSMSError: As for `get_gonderim`. Ids that are none are refused before any request.
+            ValueError: `max_concurrency` is below 1.
+            TypeError: `ids` is no iterable of ids.
+            RuntimeError: The client is closed, or belongs to another event loop.
+        """
+        limit = self._limit(max_concurrency)
+        check_ids(ids)
+        if isinstance(ids, AsyncIterable):
+            raise TypeError("ids is an async iterable: iter_gonderimler takes those")
+        scrub = self._shared.endpoint.scrub
+        return await bulk.gather(
+            self._lookup,
+            [read_id(given, scrub) for given in ids],
+            limit,
+            self._shared.bulk_workers,
+            return_exceptions=return_exceptions,
+        )
+
+    def iter_gonderimler(
+        self,
+        ids: Iterable[SupportsIndex | str] | AsyncIterable[SupportsIndex | str],
+        *,
+        max_concurrency: int | None = None,
+    ) -> AsyncGenerator[GonderimResult]:
+        """Ask what became of any number of packets, and give each result as it comes.
+
+        No more than `max_concurrency` ids are read ahead of the loop that consumes the results,
+        so memory does not grow with their number. To leave the loop early and be sure that
+        nothing is left running at the next line, use `contextlib.aclosing`; otherwise it ends
+        when the iterator is collected. Closing the client ends it too, with RuntimeError.
+
+        Args:
+            ids: The packets, as an iterable or async iterable of any length. It is not closed
+                here. An error that it raises reaches you after the results of the lookups in
+                flight.
+            max_concurrency: As for `gather_gonderimler`.
+
+        Yields:
+            One result per id, in the order they complete. A failed lookup, or an id that is none,
+            is a result with an ``error``.
+
+        Raises:
+            VairoSMSAuthError: The panel refused the key; the rest is not asked for.
+            ValueError: `max_concurrency` is below 1.
+            TypeError: `ids` is no iterable of ids.
+            RuntimeError: The client is closed, or belongs to another event loop.
+        """
+        limit = self._limit(max_concurrency)
+        check_ids(ids)
+        return bulk.stream(self._lookup, ids, limit, self._shared.bulk_workers)
+
+    async def close(self) -> None:
+        """Close the client: bulks end, and the session is closed if it is the client's own.
+
+        Closing twice is no error; closing a sibling made by `with_options` does nothing.
+
+        Raises:
+            RuntimeError: The client belongs to another event loop.
+        """
+        if self._owner:
+            await self._shared.close()
+
+    async def __aenter__(self) -> Self:
+        self._shared.check_usable()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        shared = self._shared
+        return (
+            f"<VairoSMSClient base_url={shared.endpoint.base_url!r} "
+            f"max_concurrency={shared.max_concurrency} timeout={self._timeout} "
+            f"attempts={self._retry.attempts}{' closed' if shared.closing.is_set() else ''}>"
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a VairoSMSClient cannot be copied or pickled: it holds a key and sockets")
+
+    def _limit(self, max_concurrency: int | None) -> int:
+        cap = self._shared.max_concurrency
+        return cap if max_concurrency is None else min(cap, check_cap(max_concurrency))
+
+    async def _lookup(self, given: SupportsIndex | str) -> GonderimResult:
+        """Look one id up, with retries. Failures are returned; misuse of the client is raised."""
+        shared = self._shared
+        gonderim_id = read_id(given, shared.endpoint.scrub)
+        if not isinstance(gonderim_id, int):
+            return GonderimResult(cast("int | str", given), error=gonderim_id)
+        attempt = 0
+        while True:
+            attempt += 1
+            shared.check_usable()
+            async with shared.slots, self._rate_limiter or nullcontext():
+                began = perf_counter()
+                outcome = await shared.transport().exchange(
+                    gonderim_id, timeout=self._timeout, tz=self._tz
+                )
+            if _logger.isEnabledFor(logging.DEBUG):
+                _log_attempt(gonderim_id, attempt, outcome, perf_counter() - began)
+            if isinstance(outcome, Gonderim):
+                return GonderimResult(gonderim_id, outcome)
+            shared.check_usable()  # a client closed meanwhile is not a connection that was lost
+            if isinstance(outcome, VairoSMSAuthError) and not shared.key_refused:
+                shared.key_refused = True
+                _logger.warning("the panel refused the API key (HTTP %d)", outcome.status)
+            delay = retry_delay(self._retry, outcome, attempt)
+            if delay is None:
+                return GonderimResult(gonderim_id, error=outcome)
+            await shared.sleep(delay)
+
+
+def _log_attempt(
+    gonderim_id: int, attempt: int, outcome: Gonderim | VairoSMSError, seconds: float
+) -> None:
+    status = 200 if isinstance(outcome, Gonderim) else getattr(outcome, "status", None)
+    _logger.debug(
+        "GET gonderim %d, attempt %d: %s in %.1f ms",
+        gonderim_id,
+        attempt,
+        status or type(outcome).__name__,
+        seconds * 1000,
+    )
