@@ -1,0 +1,13 @@
+"""A panel to try things on: a real HTTP server on loopback that behaves as VairoSMS' does.
+
+::
+
+    async with SandboxPanel() as panel:
+        async with VairoSMSClient(panel.api_key, base_url=panel.base_url) as client:
+            gonderim = await client.get_gonderim(52)
+"""
+
+from .faults import Fault
+from .panel import SandboxPanel
+
+__all__ = ["Fault", "SandboxPanel"]
