@@ -92,12 +92,13 @@ class VairoSMSClient:
         del api_key, base_url
         if isinstance(endpoint, str):
             raise ValueError(endpoint)  # noqa: TRY004 (it says what is wrong with their values)
-        self._shared = Shared(endpoint, session, check_cap(max_concurrency))
         self._owner = True
         self._timeout = check_timeout(timeout)
         self._retry = retry
         self._rate_limiter = rate_limiter
         self._tz = tz
+        # The last, for `__repr__`: with it, all the rest is there.
+        self._shared = Shared(endpoint, session, check_cap(max_concurrency))
 
     def with_options(
         self,
@@ -262,6 +263,8 @@ class VairoSMSClient:
         await self.close()
 
     def __repr__(self) -> str:
+        if "_shared" not in vars(self):  # refused, and shown by a traceback with locals
+            return "<VairoSMSClient>"
         shared = self._shared
         return (
             f"<VairoSMSClient base_url={shared.endpoint.base_url!r} "

@@ -22,7 +22,7 @@ def explain(
     exc: aiohttp.ClientError | OSError, gonderim_id: int, base_url: str, timeout: float | None
 ) -> VairoSMSError:
     """Make the library's error of what aiohttp raised, keeping nothing of it."""
-    host = URL(base_url).authority
+    host = URL(base_url).host_port_subcomponent
     what = f"gonderim {gonderim_id}"
     reason: ConnectionReason
     match exc:
@@ -56,10 +56,10 @@ def _no_answer(exc: aiohttp.ClientError | OSError, host: str) -> tuple[Connectio
                 f"the certificate of {host} was not accepted: {problem}. A company's own "
                 "authority is trusted by SSL_CERT_FILE or a session with an SSL context of yours"
             )
-        case aiohttp.ClientSSLError(os_error=ssl.SSLError(reason=problem)):
+        case aiohttp.ClientConnectorSSLError(os_error=ssl.SSLError(reason=problem)):
             return "tls", f"no TLS connection to {host}: {problem or 'the handshake failed'}"
-        case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch():
-            return "tls", f"no TLS connection to {host}: its certificate was not accepted"
+        case aiohttp.ServerFingerprintMismatch():
+            return "tls", f"no TLS connection to {host}: its certificate is not the pinned one"
         case aiohttp.ClientConnectorDNSError():
             return "dns", f"the name of {host} was not found"
         case aiohttp.ClientProxyConnectionError():

@@ -70,13 +70,18 @@ def make_endpoint(
     )
 
 
+_NO_KEY = "there is no API key: give api_key, or set VAIROSMS_API_KEY in the environment"
+
+
 def _key_problem(api_key: object) -> str:
+    if api_key is None:
+        return _NO_KEY
     if not isinstance(api_key, str):
         return f"api_key must be a str, not {type(api_key).__name__}"
     # Files and environment variables end in a newline, and nobody means it to be in the key.
     key = api_key.removesuffix("\n").removesuffix("\r")
     if not key:
-        return "api_key is empty"
+        return _NO_KEY
     if not key.isprintable() or any(c.isspace() for c in key):
         return "api_key holds a blank or a control character (it is not shown here)"
     return ""

@@ -102,7 +102,7 @@ def read_answer(
             return record
 
     return VairoSMSResponseError(
-        f"gonderim {gonderim_id}: HTTP {status}, but not the panel's answer: {_one_line(problem)}",
+        f"gonderim {gonderim_id}: HTTP {status}, but not the panel's answer: {problem}",
         gonderim_id=gonderim_id,
         status=status,
         excerpt=_one_line(body[: 16 * _EXCERPT_LENGTH].decode(errors="replace")),

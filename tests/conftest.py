@@ -1,0 +1,43 @@
+"""Fixtures, and what the tools of the tests need to work together."""
+
+import inspect
+import types
+from collections.abc import AsyncIterator
+
+import aiohttp
+import aioresponses.core
+import pytest
+
+from tests.helpers import KEY, bulk_tasks
+from vairosms_async import VairoSMSClient
+from vairosms_async.sandbox import SandboxPanel
+
+# aioresponses 0.7.9 makes its responses without `stream_writer`, which aiohttp has required since
+# 3.14. Once aioresponses gives one, its source has the name and this is passed over.
+if "stream_writer" not in inspect.getsource(aioresponses.core):
+
+    def _response(*args: object, **kwargs: object) -> aiohttp.ClientResponse:
+        kwargs["stream_writer"] = types.SimpleNamespace(output_size=0)
+        return aiohttp.ClientResponse(*args, **kwargs)
+
+    aioresponses.core.ClientResponse = _response
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VAIROSMS_API_KEY", "VAIROSMS_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+async def panel() -> AsyncIterator[SandboxPanel]:
+    async with SandboxPanel(KEY) as panel:
+        yield panel
+
+
+@pytest.fixture
+async def client(panel: SandboxPanel) -> AsyncIterator[VairoSMSClient]:
+    async with VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=8) as client:
+        yield client
+        assert not bulk_tasks()
+        assert client._shared.slots._value == 8

@@ -1,0 +1,176 @@
+"""What several test modules use."""
+
+import asyncio
+import json
+import pickle
+import traceback
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from vairosms_async import Gonderim, VairoSMSError
+from vairosms_async.wire import read_answer
+
+# One of every sort that an encoding may change on its way into a URL, JSON or HTML, and back.
+KEY = "gizli/Anahtar+52&=ş"
+KEY_FORMS = (
+    "gizli/Anahtar+52&=ş",
+    "gizli%2FAnahtar%2B52%26%3D%C5%9F",
+    "gizli%2fAnahtar%2b52%26%3d%c5%9f",
+    "gizli/Anahtar%2B52%26%3D%C5%9F",
+    "gizli/Anahtar+52%26=%C5%9F",
+    r"gizli\/Anahtar+52&=\u015f",
+    "gizli/Anahtar+52&amp;=ş",
+)
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def example(gonderim_id: int) -> dict[str, Any]:
+    """Give one of the provider's two packets as JSON has it."""
+    answer = json.loads((FIXTURES / f"gonderim_{gonderim_id}.json").read_text("utf-8"))
+    packet: dict[str, Any] = answer["aciklama"]
+    return packet
+
+
+def answer(changes: Mapping[str, Any] | None = None, without: str = "", **top: Any) -> bytes:
+    """Make the panel's answer about packet 52, changed."""
+    packet = example(52) | dict(changes or {})
+    packet.pop(without, None)
+    return json.dumps({"durum": True, "aciklama": packet} | top).encode()
+
+
+def read(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:
+    """Read an answer to a question about packet 52."""
+    return read_answer(52, status, headers or {}, body)
+
+
+def record(body: bytes) -> Gonderim:
+    read_ = read(body)
+    assert isinstance(read_, Gonderim), read_
+    return read_
+
+
+def error(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:
+    read_ = read(body, status, headers)
+    assert isinstance(read_, VairoSMSError), read_
+    return read_
+
+
+def bulk_tasks() -> list[asyncio.Task[Any]]:
+    """List the library's own tasks that still run."""
+    return [task for task in asyncio.all_tasks() if task.get_name().startswith("vairosms")]
+
+
+# ---- a server without HTTP manners --------------------------------------------------------------
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def raw_server(serve: Serve, **kwargs: Any) -> Any:
+    """Serve connections on loopback with a coroutine of the test's, and give the base URL."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client has had enough, or the test has
+        finally:
+            writer.transport.abort()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, **kwargs)
+    host, port = server.sockets[0].getsockname()
+    scheme = "https" if kwargs.get("ssl") else "http"
+    try:
+        yield f"{scheme}://{host}:{port}"
+    finally:
+        server.close()
+        for task in asyncio.all_tasks():
+            if task.get_coro().__qualname__ == handle.__qualname__:
+                task.cancel()
+        await server.wait_closed()
+
+
+async def request_head(reader: asyncio.StreamReader) -> bytes:
+    return await reader.readuntil(b"\r\n\r\n")
+
+
+def http(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
+    """Write a whole HTTP answer."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def answering(data: bytes, *, then_close: bool = True) -> Serve:
+    """Serve each request with these bytes."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await request_head(reader)
+            writer.write(data)
+            await writer.drain()
+            if then_close:
+                writer.close()
+                await writer.wait_closed()
+                return
+
+    return serve
+
+
+# ---- where a key could hide ---------------------------------------------------------------------
+
+
+def chain(exc: BaseException) -> Iterator[BaseException]:
+    """Walk an exception's causes and contexts, suppressed ones too, and a group's members."""
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [exc]
+    while todo:
+        if (one := todo.pop()) is not None and id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            todo += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+
+
+def places(value: Any, depth: int = 5) -> Iterator[str]:
+    """Write out a value and what hangs on it: attributes, slots, items."""
+    yield repr(value)
+    if isinstance(value, str | bytes):
+        yield str(value)
+    elif depth:
+        inside: list[Any] = []
+        if isinstance(value, Mapping):
+            inside += [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple | set | frozenset):
+            inside += value
+        if not isinstance(value, type) and not callable(value):
+            inside += getattr(value, "__dict__", {}).values()
+            for cls in type(value).__mro__:
+                slots = getattr(cls, "__slots__", ())
+                names = (slots,) if isinstance(slots, str) else slots
+                inside += [getattr(value, name) for name in names if hasattr(value, name)]
+        for one in inside:
+            yield from places(one, depth - 1)
+
+
+def assert_no_key(text: str) -> None:
+    for form in KEY_FORMS:
+        assert form not in text, text
+    assert "gizli" not in text, text
+
+
+def assert_keyless(exc: BaseException) -> None:
+    """Look for the key wherever an exception could have it, locals of its frames included."""
+    for one in chain(exc):
+        assert_no_key("".join(places([str(one), one.args, vars(one)])))
+        frames = [frame for frame, _ in traceback.walk_tb(one.__traceback__)]
+        for frame in frames:
+            if "/tests/" not in frame.f_code.co_filename:
+                assert_no_key("\n".join(places(dict(frame.f_locals))))
+                assert "/aiohttp/" not in frame.f_code.co_filename
+    printed = traceback.TracebackException.from_exception(exc, capture_locals=True)
+    assert_no_key("".join(line for line in printed.format()))
+    if isinstance(exc, VairoSMSError):
+        for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+            assert_no_key(pickle.dumps(exc, protocol).decode("latin-1"))
