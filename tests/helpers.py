@@ -63,7 +63,7 @@ def bulk_tasks() -> list[asyncio.Task[Any]]:
     return [task for task in asyncio.all_tasks() if task.get_name().startswith("vairosms")]
 
 
-# ---- a server without HTTP manners --------------------------------------------------------------
+# ---- a server without HTTP manners -------------------------------------------------------------
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -119,7 +119,7 @@ def answering(data: bytes, *, then_close: bool = True) -> Serve:
     return serve
 
 
-# ---- where a key could hide ---------------------------------------------------------------------
+# ---- where a key could hide --------------------------------------------------------------------
 
 
 def chain(exc: BaseException) -> Iterator[BaseException]:

@@ -136,7 +136,7 @@ def test_timeouts_out_of_range(timeout):
         VairoSMSClient(KEY).with_options(timeout=timeout)
 
 
-# ---- the key --------------------------------------------------------------------------------------
+# ---- the key -----------------------------------------------------------------------------------
 
 
 def refusal(*args, **kwargs):
@@ -204,7 +204,7 @@ def test_an_empty_setting_counts_as_none(monkeypatch, value):
     assert "https://vairosms.com/Panel/api/v1" in repr(VairoSMSClient("key"))
 
 
-# ---- base_url -------------------------------------------------------------------------------------
+# ---- base_url ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ async def test_the_url_that_is_asked(path, end):
     assert outcome.status == 404
 
 
-# ---- what a client shows of itself ----------------------------------------------------------------
+# ---- what a client shows of itself -------------------------------------------------------------
 
 
 async def test_a_client_shows_its_limits_and_not_its_key(panel):

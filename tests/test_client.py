@@ -1,6 +1,7 @@
 """The client with aioresponses: what it asks, what it returns, what it does with errors."""
 
 import asyncio
+import inspect
 import logging
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -73,11 +74,17 @@ async def test_what_is_sent(mocked, client):
     [
         ({"status": 401}, VairoSMSAuthError),
         ({"status": 404}, VairoSMSNotFoundError),
-        ({"status": 400, "payload": {"durum": False, "aciklama": "MISSING_MESSAGE"}}, VairoSMSAPIError),
+        (
+            {"status": 400, "payload": {"durum": False, "aciklama": "MISSING_MESSAGE"}},
+            VairoSMSAPIError,
+        ),
         ({"status": 200, "payload": {"durum": False, "aciklama": "yok"}}, VairoSMSAPIError),
         ({"status": 200, "body": "<html>"}, VairoSMSResponseError),
         ({"status": 302, "headers": {"Location": "https://x.example"}}, VairoSMSResponseError),
-        ({"exception": aiohttp.ServerFingerprintMismatch(b"", b"", "h", 1)}, VairoSMSConnectionError),
+        (
+            {"exception": aiohttp.ServerFingerprintMismatch(b"", b"", "h", 1)},
+            VairoSMSConnectionError,
+        ),
     ],
     ids=range(7),
 )
@@ -146,7 +153,7 @@ async def test_waits_between_attempts_are_the_policys():
                     await client.get_gonderim(52)
                 waits.append(loop.time() - began)
                 began = loop.time()
-    assert 0 <= min(waits)
+    assert min(waits) >= 0
     assert max(waits) <= 100 + 150
     assert 80 < sum(waits) / len(waits) < 170  # the mean is 50 + 75
 
@@ -180,7 +187,7 @@ async def test_tz_and_its_sibling(mocked):
     assert naive.created_at == aware.created_at.replace(tzinfo=None)
 
 
-# ---- siblings -------------------------------------------------------------------------------------
+# ---- siblings ----------------------------------------------------------------------------------
 
 
 async def test_a_sibling_changes_what_it_is_told_and_keeps_the_rest():
@@ -195,6 +202,12 @@ async def test_a_sibling_changes_what_it_is_told_and_keeps_the_rest():
     assert client._timeout == 7
 
 
+def test_what_is_not_given_reads_well_in_help():
+    signature = str(inspect.signature(VairoSMSClient.with_options))
+    assert "= <unchanged>" in signature
+    assert "api_key: str | None = None" in str(inspect.signature(VairoSMSClient))
+
+
 async def test_closing_a_sibling_closes_nothing(mocked, client):
     mocked.get(URL.format(52), body=answer(), repeat=True)
     async with client.with_options() as sibling:
@@ -207,7 +220,7 @@ async def test_closing_a_sibling_closes_nothing(mocked, client):
         await sibling.get_gonderim(52)
 
 
-# ---- rate limiter ---------------------------------------------------------------------------------
+# ---- rate limiter ------------------------------------------------------------------------------
 
 
 async def test_the_rate_limiter_is_entered_once_per_request(mocked):
@@ -248,7 +261,7 @@ async def test_an_error_of_the_rate_limiter_is_the_callers(mocked):
     assert calls(mocked) == []
 
 
-# ---- logging --------------------------------------------------------------------------------------
+# ---- logging -----------------------------------------------------------------------------------
 
 
 async def test_debug_tells_of_every_attempt(mocked, client, caplog):

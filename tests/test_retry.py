@@ -77,7 +77,10 @@ def test_retry_after_is_the_least_wait():
 
 def test_a_longer_retry_after_than_the_policy_allows_ends_the_lookup():
     for asked in (60.001, 1e17):
-        assert retry_delay(RetryPolicy(), VairoSMSServerError(status=503, retry_after=asked), 1) is None
+        assert (
+            retry_delay(RetryPolicy(), VairoSMSServerError(status=503, retry_after=asked), 1)
+            is None
+        )
 
 
 @pytest.mark.parametrize(

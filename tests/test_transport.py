@@ -42,7 +42,7 @@ async def ask_raw(data, **options):
         return await ask(base_url, **options)
 
 
-# ---- what is sent ---------------------------------------------------------------------------------
+# ---- what is sent ------------------------------------------------------------------------------
 
 
 async def sent(session=None):
@@ -89,7 +89,7 @@ async def test_the_key_arrives_as_it_is(panel):
         assert (await client.get_gonderim(52)).id == 52
 
 
-# ---- an injected session's settings do not change what an answer means ----------------------------
+# ---- an injected session's settings do not change what an answer means -------------------------
 
 
 async def test_a_session_with_settings_of_its_own(panel):
@@ -108,7 +108,7 @@ async def test_a_session_with_settings_of_its_own(panel):
             assert (await ask(base_url, session=session)).id == 52
 
 
-# ---- bounds ---------------------------------------------------------------------------------------
+# ---- bounds ------------------------------------------------------------------------------------
 
 
 def padded(size):
@@ -154,7 +154,7 @@ async def test_an_endless_body_is_left_and_its_connection_with_it():
     assert "more than" in str(outcome)
 
 
-# ---- time-outs: connecting, waiting, reading ------------------------------------------------------
+# ---- time-outs: connecting, waiting, reading ---------------------------------------------------
 
 
 async def silent(reader, writer):
@@ -200,7 +200,7 @@ async def test_a_time_out_of_someone_elses_is_a_time_out_too():
     assert str(outcome) == "gonderim 52: no whole answer from 127.0.0.1:1"
 
 
-# ---- no answer ------------------------------------------------------------------------------------
+# ---- no answer ---------------------------------------------------------------------------------
 
 
 async def reset(reader, writer):
@@ -257,7 +257,7 @@ async def test_a_connection_that_breaks_is_one_request_and_one_error(name):
 async def test_refused():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))  # and no listen
-        outcome = await ask("http://127.0.0.1:{}".format(sock.getsockname()[1]))
+        outcome = await ask(f"http://127.0.0.1:{sock.getsockname()[1]}")
     assert type(outcome) is VairoSMSConnectionError
     assert outcome.reason == "connect"
     assert "127.0.0.1" in str(outcome)
@@ -282,7 +282,7 @@ async def test_a_name_that_is_not_found():
     )
 
 
-# ---- TLS ------------------------------------------------------------------------------------------
+# ---- TLS ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -349,7 +349,7 @@ async def test_a_pinned_certificate_that_is_another(ca):
     assert "pinned" in str(outcome)
 
 
-# ---- proxies --------------------------------------------------------------------------------------
+# ---- proxies -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("data", [http(b"", "407 Proxy Authentication Required"), None])
@@ -364,7 +364,7 @@ async def test_a_proxy_that_refuses_or_is_not_there(data):
     assert "vairosms.com" in str(outcome)
 
 
-# ---- answers that are not the panel's -------------------------------------------------------------
+# ---- answers that are not the panel's ----------------------------------------------------------
 
 JSON = "Content-Type: application/json"
 NOT_THE_PANELS = {
@@ -439,7 +439,7 @@ async def test_an_answer_left_over_is_never_taken_for_the_next_ids():
                 assert isinstance(outcome, VairoSMSError)
 
 
-# ---- redact_url -----------------------------------------------------------------------------------
+# ---- redact_url --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

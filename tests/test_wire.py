@@ -30,7 +30,7 @@ def no(aciklama: object) -> bytes:
     return json.dumps({"durum": False, "aciklama": aciklama}).encode()
 
 
-# ---- the page's examples --------------------------------------------------------------------------
+# ---- the page's examples -----------------------------------------------------------------------
 
 
 def test_example_52():
@@ -85,7 +85,7 @@ def test_the_examples_come_out_as_they_went_in(gonderim_id):
     assert gonderim_to_dict(gonderim_from_dict(packet)) == {"log": None} | packet
 
 
-# ---- habits of such panels: form ------------------------------------------------------------------
+# ---- habits of such panels: form ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_log_may_lack_all_but_id_and_mesaj():
     assert record(answer({"log": log})).log == GonderimLog(id=7, mesaj="hata")
 
 
-# ---- meaning --------------------------------------------------------------------------------------
+# ---- meaning -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("field", [name for name in example(52) if name != "log"])
@@ -233,7 +233,7 @@ def test_the_record_of_another_packet_is_refused(other):
     assert f"aciklama.id: it is the record of packet {other}" in str(problem)
 
 
-# ---- answers that are not the panel's -------------------------------------------------------------
+# ---- answers that are not the panel's ----------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_foreign_bodies_and_misplaced_records_under_other_statuses(status):
         assert problem.status == status
 
 
-# ---- the panel says no ----------------------------------------------------------------------------
+# ---- the panel says no -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kod", sorted(KODLAR))
@@ -369,7 +369,7 @@ def test_the_panels_words_for_a_wrong_key_refuse_it_under_any_status(status):
     assert problem.aciklama == API_KEY_HATALI
 
 
-# ---- Retry-After ----------------------------------------------------------------------------------
+# ---- Retry-After -------------------------------------------------------------------------------
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -414,7 +414,7 @@ def test_no_retry_after():
     assert error(b"", 429).retry_after is None
 
 
-# ---- zones and dicts ------------------------------------------------------------------------------
+# ---- zones and dicts ---------------------------------------------------------------------------
 
 
 def test_a_zone_makes_every_time_aware_and_is_no_part_of_the_wire():

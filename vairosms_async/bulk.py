@@ -66,9 +66,7 @@ async def stream(
             room.release()  # so that a worker that waits for room sees the end of the source
 
     count = min(limit, len(ids)) if isinstance(ids, Sized) else limit
-    workers = {
-        asyncio.create_task(work(), name=f"vairosms bulk worker {n}") for n in range(count)
-    }
+    workers = {asyncio.create_task(work(), name=f"vairosms bulk worker {n}") for n in range(count)}
     registry |= workers
     for worker in workers:
         worker.add_done_callback(news.put_nowait)

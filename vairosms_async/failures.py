@@ -22,7 +22,7 @@ def explain(
     exc: aiohttp.ClientError | OSError, gonderim_id: int, base_url: str, timeout: float | None
 ) -> VairoSMSError:
     """Make the library's error of what aiohttp raised, keeping nothing of it."""
-    host = URL(base_url).host_port_subcomponent
+    host = URL(base_url).host_port_subcomponent or ""
     what = f"gonderim {gonderim_id}"
     reason: ConnectionReason
     match exc:

@@ -5,7 +5,7 @@ import random
 import socket
 import struct
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 from aiohttp import web
 from attrs import define, frozen
@@ -88,33 +88,26 @@ async def commit(
 ) -> web.StreamResponse:
     """Answer a request as the fault has it; `answer` is what it would have got."""
     headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after}"}
-    match fault.kind:
-        case "status":
-            body = {"durum": False, "aciklama": fault.aciklama}
-            return web.json_response(body, status=fault.status, headers=headers)
-        case "html":
-            return web.Response(
-                text=_HTML, content_type="text/html", status=fault.status, headers=headers
-            )
-        case "reset":
-            _reset(request)
-        case "hang":
-            await stopping.wait()
-            _reset(request)
-        case "cut":
-            response = web.StreamResponse(headers={"Content-Type": "application/json"})
-            response.content_length = len(answer)
-            await response.prepare(request)
-            await response.write(answer[: len(answer) // 2])
-            if request.transport is not None:
-                request.transport.close()
-            return response
-    return web.Response()  # to nobody: the connection is gone
-
-
-def _reset(request: web.Request) -> None:
-    if request.transport is not None:
-        sock = request.transport.get_extra_info("socket")
-        # With a linger time of zero the kernel sends RST, not FIN.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        request.transport.abort()
+    if fault.kind == "status":
+        body = {"durum": False, "aciklama": fault.aciklama}
+        return web.json_response(body, status=fault.status, headers=headers)
+    if fault.kind == "html":
+        return web.Response(
+            text=_HTML, content_type="text/html", status=fault.status, headers=headers
+        )
+    # A handler is cancelled when its connection is lost, so here there is one.
+    transport = cast(asyncio.Transport, request.transport)
+    if fault.kind == "cut":
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        response.content_length = len(answer)
+        await response.prepare(request)
+        await response.write(answer[: len(answer) // 2])
+        transport.close()
+        return response
+    if fault.kind == "hang":
+        await stopping.wait()
+    # With a linger time of zero the kernel sends RST, not FIN.
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+    return web.Response()  # to nobody

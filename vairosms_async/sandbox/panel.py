@@ -150,9 +150,10 @@ class SandboxPanel:
             app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5
         )
         await self._runner.setup()
-        await web.TCPSite(
-            self._runner, self._host, self._port, ssl_context=self._ssl_context
-        ).start()
+        site = web.TCPSite(
+            self._runner, self._host, self._port, ssl_context=self._ssl_context, backlog=4096
+        )
+        await site.start()
 
     async def stop(self) -> None:
         """Stop to listen and end all connections."""
@@ -179,8 +180,7 @@ class SandboxPanel:
         self.requests += 1
         if gonderim_id is not None:
             self.requests_by_id[gonderim_id] += 1
-        if request.transport is not None:
-            self._peers.add(request.transport.get_extra_info("peername"))
+        self._peers.add(request.get_extra_info("peername"))
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
         try:
