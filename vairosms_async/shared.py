@@ -17,10 +17,10 @@ class Shared:
     ) -> None:
         self.endpoint = endpoint
         self.max_concurrency = max_concurrency
-        self.slots = asyncio.Semaphore(max_concurrency)
-        self.closing = asyncio.Event()
+        self.slots: asyncio.Semaphore = asyncio.Semaphore(max_concurrency)
+        self.closing: asyncio.Event = asyncio.Event()
         self.bulk_workers: Tasks = set()
-        self.key_refused = False
+        self.key_refused: bool = False
         self._given_session = session
         self._loop: asyncio.AbstractEventLoop | None = None
         self._transport: Transport | None = None

@@ -85,14 +85,14 @@ class SandboxPanel:
         self._window = (-math.inf, 0)
         self._stopping = asyncio.Event()
         self._runner: web.AppRunner | None = None
-        self.in_flight = 0
+        self.in_flight: int = 0
         self.reset_counters()
 
     def reset_counters(self) -> None:
         """Count from zero again."""
-        self.requests = 0
+        self.requests: int = 0
         self.requests_by_id: Counter[int] = Counter()
-        self.peak_in_flight = self.in_flight
+        self.peak_in_flight: int = self.in_flight
         self._peers: set[Any] = set()
 
     @property

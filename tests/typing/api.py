@@ -1,0 +1,109 @@
+"""Uses of the public API that type checkers must accept, and the types they must see.
+
+Checked by mypy and pyright in strict mode, never run.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any, assert_type
+from zoneinfo import ZoneInfo
+
+import aiohttp
+import numpy as np
+
+from vairosms_async import (
+    Gonderim,
+    GonderimLog,
+    GonderimResult,
+    PaketDurum,
+    RetryPolicy,
+    VairoSMSAPIError,
+    VairoSMSClient,
+    VairoSMSError,
+    VairoSMSRateLimitError,
+    VairoSMSResponseError,
+    gonderim_from_dict,
+    gonderim_to_dict,
+    redact_url,
+)
+from vairosms_async.sandbox import Fault, SandboxPanel
+
+
+async def ids_from_database() -> AsyncIterator[int]:
+    yield 52
+
+
+async def lookups(client: VairoSMSClient, several: bool) -> None:
+    assert_type(await client.get_gonderim(52), Gonderim)
+    assert_type(await client.get_gonderim("52"), Gonderim)
+    assert_type(await client.get_gonderim(np.int64(52)), Gonderim)
+
+    assert_type(await client.gather_gonderimler([52, "61"]), list[Gonderim])
+    assert_type(await client.gather_gonderimler(range(9), return_exceptions=False), list[Gonderim])
+    outcomes = await client.gather_gonderimler({52}, return_exceptions=True, max_concurrency=4)
+    assert_type(outcomes, list[Gonderim | VairoSMSError])
+    assert_type(
+        await client.gather_gonderimler((i for i in "52"), return_exceptions=several),
+        list[Gonderim | VairoSMSError],
+    )
+
+    results = client.iter_gonderimler(ids_from_database(), max_concurrency=4)
+    assert_type(results, AsyncGenerator[GonderimResult, None])
+    async for result in results:
+        assert_type(result.id, int | str)
+        assert_type(result.ok, bool)
+        assert_type(result.gonderim, Gonderim | None)
+        assert_type(result.error, VairoSMSError | None)
+        assert_type(result.unwrap(), Gonderim)
+
+
+def records(gonderim: Gonderim, log: GonderimLog) -> None:
+    assert_type(gonderim.id, int)
+    assert_type(gonderim.created_at, datetime | None)
+    assert_type(gonderim.gecerlilik_suresi, timedelta | None)
+    assert_type(gonderim.paket_durum, PaketDurum)
+    assert_type(gonderim.is_final, bool)
+    assert_type(gonderim.log, GonderimLog | None)
+    assert_type(log.hata_kodu, str | None)
+    assert_type(gonderim_to_dict(gonderim), dict[str, Any])
+    assert_type(gonderim_from_dict({}, ZoneInfo("Europe/Istanbul")), Gonderim)
+    assert_type(redact_url("https://x"), str)
+
+
+def errors(error: VairoSMSError) -> None:
+    assert_type(error.gonderim_id, int | None)
+    if isinstance(error, VairoSMSResponseError):
+        assert_type(error.status, int | None)
+    if isinstance(error, VairoSMSAPIError):
+        assert_type(error.status, int)
+        assert_type(error.kod, str | None)
+    if isinstance(error, VairoSMSRateLimitError):
+        assert_type(error.retry_after, float | None)
+
+
+async def everything(session: aiohttp.ClientSession) -> None:
+    async with (
+        SandboxPanel("key", latency=(0.0, 0.1), rate_limit=(50, 1)) as panel,
+        VairoSMSClient(
+            panel.api_key,
+            base_url=panel.base_url,
+            session=session,
+            max_concurrency=8,
+            timeout=None,
+            retry=RetryPolicy(attempts=2),
+            tz=ZoneInfo("Europe/Istanbul"),
+        ) as client,
+    ):
+        panel.fail(Fault("html", 503), Fault(retry_after=3), times=2, id=52)
+        assert_type(client.with_options(timeout=5, tz=None), VairoSMSClient)
+        assert_type(panel.requests_by_id[52], int)
+
+
+async def misuse(client: VairoSMSClient) -> None:
+    await client.get_gonderim(5.2)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await client.get_gonderim(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await client.gather_gonderimler(52)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    client.with_options(max_concurrency=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    VairoSMSClient("key", 16)  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
+    panel = Gonderim()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    panel.id = 5  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
