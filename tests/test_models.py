@@ -56,6 +56,7 @@ def test_known_states_keep_their_identity_in_a_pickle():
     [
         ("Gönderim #61 sırasında hata oluşu: INVALID_SOURCE_ADDRESS", "INVALID_SOURCE_ADDRESS"),
         ("INVALID_DESTINATION_ADDRESS (numara 3)", "INVALID_DESTINATION_ADDRESS"),
+        ("hata: ŞIFRE_HATALI", None),
         ("Bilinmeyen bir HATA oluştu", None),
         ("", None),
     ],

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from zoneinfo import ZoneInfo
 
+import attrs
 import pytest
 from multidict import CIMultiDict
 
@@ -233,6 +234,30 @@ def test_the_record_of_another_packet_is_refused(other):
     assert f"aciklama.id: it is the record of packet {other}" in str(problem)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("kredi_toplam", 2.5, "2.5 is not a whole number"),
+        ("paket_durum", "bitti", "'bitti' is not a whole number"),
+        ("sms_baslik", 850, "850 is not a string"),
+        ("created_at", "dün", "'dün' is not a time like 2016-07-22 14:40:16"),
+        ("created_at", 7, "7 is not a time like 2016-07-22 14:40:16"),
+        ("gecerlilik_suresi", 24, "24 is not a period like 24:00:00"),
+        ("log", "hata", "'hata' is not an object or null"),
+        ("log", {"id": 1}, "missing"),
+    ],
+)
+def test_what_a_field_should_be_is_said(field, value, expected):
+    name = f"{field}.mesaj" if isinstance(value, dict) else field
+    assert str(error(answer({field: value}))).endswith(f": aciklama.{name}: {expected}")
+
+
+def test_periods_are_written_as_the_panel_writes_them():
+    for period in ("00:00:00", "-00:00:01", "00:59:59", "100:00:01", "-838:59:59", "838:59:59"):
+        packet = example(52) | {"gecerlilik_suresi": period}
+        assert gonderim_to_dict(gonderim_from_dict(packet))["gecerlilik_suresi"] == period
+
+
 # ---- answers that are not the panel's ----------------------------------------------------------
 
 
@@ -278,12 +303,13 @@ def test_under_200_it_is_a_response_error_that_says_why(body, why):
 
 
 def test_an_excerpt_is_one_short_printable_line():
-    problem = error(b"<h1>\n Bak\xc4\xb1m\x00\x1b[31m</h1>\r\n" + b"x" * 10_000)
+    problem = error(b"<h1>\n Bak\xc4\xb1m\x07\x1b[31m</h1>\r\n" + b"x" * 10_000)
     assert problem.excerpt.startswith("<h1> Bakım [31m</h1> xxx")
     assert len(problem.excerpt) == 200
     assert problem.excerpt.endswith("…")
     assert error(b"k\xc4\xb1sa").excerpt == "kısa"
     assert error(b"\xff").excerpt == "\ufffd"
+    assert error("<h1>UTF-16</h1>".encode("utf-16")).excerpt == ""
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
@@ -328,8 +354,38 @@ def test_no_words_at_all(nothing):
     assert str(problem) == "gonderim 52: HTTP 400: the panel gives no reason"
 
 
+def test_why_there_are_no_words():
+    reason = "gonderim 52: HTTP 503: the panel gives no reason"
+    assert str(error(HTML, 503)) == f"{reason} (an HTML page)"
+    assert str(error(b"", 503)) == f"{reason} (the body is empty)"
+    assert str(error(answer(), 503)) == reason
+
+
 def test_words_that_are_an_object_are_kept_as_json():
     assert error(no({"id": ["geçersiz"]}), 422).aciklama == '{"id": ["geçersiz"]}'
+
+
+def test_words_that_nobody_could_print_are_mended():
+    assert error(b'{"durum": false, "aciklama": "yar\\ud83dm"}').aciklama == "yar?m"
+
+
+def test_another_packets_id_is_cut_short_too():
+    assert len(str(error(answer({"id": int("5" * 4000)})))) < 400
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"created_at": datetime(2026, 1, 1, microsecond=1)},
+        {"gecerlilik_suresi": timedelta(microseconds=1)},
+        {"gecerlilik_suresi": timedelta(hours=839)},
+        {"gecerlilik_suresi": -timedelta(hours=839)},
+    ],
+    ids=range(4),
+)
+def test_what_the_panel_could_not_write_is_not_written(changes):
+    with pytest.raises(ValueError, match="whole seconds"):
+        gonderim_to_dict(attrs.evolve(record(answer()), **changes))
 
 
 def test_long_words_are_cut():
@@ -403,6 +459,8 @@ def http_date(moment: datetime) -> str:
 def test_retry_after(status, value, seconds):
     headers = CIMultiDict({"retry-after": value, "date": http_date(NOON)})
     assert error(b"", status, headers).retry_after == seconds
+    headers = {"Retry-After": value, "Date": http_date(NOON)}
+    assert error(b"", status, headers).retry_after == seconds
 
 
 def test_retry_after_as_a_date_without_a_date_to_measure_from():
@@ -426,6 +484,8 @@ def test_a_zone_makes_every_time_aware_and_is_no_part_of_the_wire():
         assert gonderim_to_dict(aware) == gonderim_to_dict(naive)
         assert gonderim_from_dict(gonderim_to_dict(aware), ISTANBUL) == aware
     assert aware.log.created_at.tzinfo is aware.log.updated_at.tzinfo is ISTANBUL
+    scheduled = gonderim_from_dict(example(52) | {"ileri_tarih": "2026-01-01 09:00:00"}, ISTANBUL)
+    assert scheduled.ileri_tarih == datetime(2026, 1, 1, 9, tzinfo=ISTANBUL)
     assert read_answer(52, 200, {}, answer(), tz=ISTANBUL).created_at.tzinfo is ISTANBUL
 
 

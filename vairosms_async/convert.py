@@ -102,12 +102,18 @@ def _or_none(read: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
 
 
 def _datetime_out(value: datetime | None) -> str:
-    return ZERO_DATE if value is None else str(value.replace(tzinfo=None))
+    if value is None:
+        return ZERO_DATE
+    if value.microsecond:
+        raise ValueError(f"the panel's times are whole seconds, and {value} is not")
+    return str(value.replace(tzinfo=None))
 
 
 def _timedelta_out(value: timedelta | None) -> str | None:
     if value is None:
         return None
+    if value.microseconds or abs(value) > _MYSQL_TIME_MAX:
+        raise ValueError(f"the panel's periods are whole seconds up to 838:59:59, not {value}")
     minutes, seconds = divmod(int(abs(value).total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{'-' if value < timedelta() else ''}{hours:02}:{minutes:02}:{seconds:02}"
@@ -149,6 +155,10 @@ def gonderim_to_dict(g: Gonderim) -> dict[str, Any]:
 
     ``gonderim_from_dict(gonderim_to_dict(g))`` is `g` again (with its zone, where it has one,
     given as ``tz``). No date is written as the panel writes it, ``"0000-00-00 00:00:00"``.
+
+    Raises:
+        ValueError: A time or period is none that the panel could write: it has fractions of a
+            second, or is longer than 838:59:59.
     """
     unstructured: dict[str, Any] = _converter.unstructure(g)
     return unstructured

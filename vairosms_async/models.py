@@ -13,7 +13,7 @@ from attrs import frozen
 
 from .errors import VairoSMSError
 
-_HATA_KODU = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", re.ASCII)
+_HATA_KODU = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 
 
 class PaketDurum(IntEnum):
@@ -55,6 +55,20 @@ class GonderimLog:
 
     Only `id` and `mesaj` are certain to be there; the rest may be null or left out and is then
     None.
+
+    Attributes:
+        id: The log entry's own id.
+        mesaj: What happened, such as ``"Gönderim #61 sırasında hata oluşu:
+            INVALID_SOURCE_ADDRESS"``.
+        user_id: The panel's user.
+        tip: Kind of entry, ``"error"``.
+        bolum: Part of the panel, ``"sms"``.
+        api: Which API.
+        rota: The URL that was called.
+        ip: The address it was called from.
+        context: Further details.
+        created_at: When it happened.
+        updated_at: When the entry was last changed.
     """
 
     id: int

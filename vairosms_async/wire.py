@@ -89,7 +89,7 @@ def read_answer(
     if status // 100 == 3:
         problem = "a redirect, which is not followed"
     elif durum is False or status in _SAY_ENOUGH or status // 100 == 5:
-        return _refusal(gonderim_id, status, headers, None if durum else aciklama)
+        return _refusal(gonderim_id, status, headers, None if durum else aciklama, problem)
     elif status != HTTPStatus.OK:
         problem = problem or "durum is true under that status"
     elif not problem:
@@ -97,7 +97,7 @@ def read_answer(
         if isinstance(record, str):
             problem = record
         elif record.id != gonderim_id:
-            problem = f"aciklama.id: it is the record of packet {record.id}"
+            problem = f"aciklama.id: it is the record of packet {_one_line(str(record.id))}"
         else:
             return record
 
@@ -105,12 +105,18 @@ def read_answer(
         f"gonderim {gonderim_id}: HTTP {status}, but not the panel's answer: {problem}",
         gonderim_id=gonderim_id,
         status=status,
-        excerpt=_one_line(body[: 16 * _EXCERPT_LENGTH].decode(errors="replace")),
+        excerpt=_excerpt(body),
     )
 
 
+def _excerpt(body: bytes) -> str:
+    # UTF-16 has a NUL beside every letter, and so hides the key from whoever would take it out.
+    start = body[: 16 * _EXCERPT_LENGTH]
+    return "" if b"\0" in start else _one_line(start.decode(errors="replace"))
+
+
 def _refusal(
-    gonderim_id: int, status: int, headers: Mapping[str, str], aciklama: str | None
+    gonderim_id: int, status: int, headers: Mapping[str, str], aciklama: str | None, problem: str
 ) -> VairoSMSAPIError:
     kind: type[VairoSMSAPIError] = VairoSMSAPIError
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) or aciklama == API_KEY_HATALI:
@@ -122,11 +128,14 @@ def _refusal(
     elif status // 100 == 5:
         kind = VairoSMSServerError
     words = _one_line(aciklama) if aciklama else "the panel gives no reason"
+    if problem:
+        words += f" ({problem})"
     return kind(
         f"gonderim {gonderim_id}: HTTP {status}: {words}",
         gonderim_id=gonderim_id,
         status=status,
-        aciklama=aciklama and aciklama[:_ACIKLAMA_LENGTH],
+        # JSON can escape half a surrogate pair, which nobody could print.
+        aciklama=aciklama and aciklama[:_ACIKLAMA_LENGTH].encode(errors="replace").decode(),
         kod=aciklama if aciklama in KODLAR else None,
         retry_after=_retry_after(headers),
     )
