@@ -22,7 +22,10 @@ CLASSES = {
     VairoSMSError: ({}, (Exception,)),
     VairoSMSInvalidIdError: ({}, (VairoSMSError, ValueError)),
     VairoSMSConnectionError: ({"reason": "dns"}, (VairoSMSError, ConnectionError)),
-    VairoSMSTimeoutError: ({"reason": "timeout"}, (VairoSMSConnectionError, TimeoutError)),
+    VairoSMSTimeoutError: (
+        {"reason": "timeout", "last": "kayıt"},
+        (VairoSMSConnectionError, TimeoutError),
+    ),
     VairoSMSResponseError: ({"status": 200, "excerpt": "<html>"}, (VairoSMSError,)),
     VairoSMSAPIError: (API, (VairoSMSError,)),
     VairoSMSAuthError: (API, (VairoSMSAPIError,)),
@@ -62,6 +65,7 @@ def test_pickles_and_copies_without_loss(cls):
 @pytest.mark.parametrize("cls", CLASSES)
 def test_the_message_alone_makes_one(cls):
     assert str(cls("olmadı")) == "olmadı"
+    assert str(cls()) == ""
     assert cls().gonderim_id is None
 
 

@@ -59,6 +59,13 @@ def test_attempts_are_counted():
         assert tried == list(range(1, attempts))
 
 
+def test_no_delay_at_all():
+    policy = RetryPolicy(initial_delay=0, max_delay=0, max_retry_after=0)
+    assert retry_delay(policy, VairoSMSTimeoutError(), 1) == 0
+    assert retry_delay(policy, VairoSMSRateLimitError(status=429, retry_after=0.0), 1) == 0
+    assert retry_delay(policy, VairoSMSRateLimitError(status=429, retry_after=0.1), 1) is None
+
+
 def test_back_off_doubles_to_its_bound_with_full_jitter():
     policy = RetryPolicy(attempts=5000, initial_delay=0.5, max_delay=6.0)
     error = VairoSMSTimeoutError()
@@ -93,6 +100,8 @@ def test_a_longer_retry_after_than_the_policy_allows_ends_the_lookup():
         {"max_delay": float("inf")},
         {"max_delay": True},
         {"max_retry_after": float("nan")},
+        {"initial_delay": "1"},
+        {"max_delay": None},
     ],
     ids=repr,
 )

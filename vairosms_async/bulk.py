@@ -12,101 +12,139 @@ from collections.abc import (
     Callable,
     Iterable,
     Sequence,
-    Sized,
 )
 from contextlib import aclosing
 from enum import Enum
-from typing import Final, Literal, SupportsIndex
+from typing import Any, Final, SupportsIndex
+
+from attrs import frozen
 
 from .errors import VairoSMSAuthError, VairoSMSError
 from .models import Gonderim, GonderimResult
 
 
-class _End(Enum):
+class End(Enum):
+    """For where there is no id."""
+
     END = "the source has ended"
 
 
-_END: Final = _End.END
+END: Final = End.END
 
 Ids = Iterable[SupportsIndex | str]
 AsyncIds = AsyncIterable[SupportsIndex | str]
-Lookup = Callable[[SupportsIndex | str], Awaitable[GonderimResult]]
-Tasks = set[asyncio.Task[None]]
+Tasks = set[asyncio.Task[Any]]
+
+
+@frozen
+class Host:
+    """What a bulk needs of its client.
+
+    Attributes:
+        lookup: Looks one id up. It returns its failures; what it raises ends the bulk. None is no
+            result to yield: that id comes again.
+        tasks: Where the bulk's tasks stand while they run, for a closing client to cancel.
+        check_usable: Raises if the client is closed, or of another event loop.
+    """
+
+    lookup: Callable[[SupportsIndex | str], Awaitable[GonderimResult | None]]
+    tasks: Tasks
+    check_usable: Callable[[], None]
 
 
 async def stream(
-    lookup: Lookup, ids: Ids | AsyncIds, limit: int, registry: Tasks
+    host: Host, ids: Ids | AsyncIds, limit: int, *, workers: int | None = None
 ) -> AsyncGenerator[GonderimResult]:
     """Look ids up as they are read, and yield each result as it comes.
 
     Args:
-        lookup: Looks one id up. It returns its failures; what it raises ends the stream.
+        host: The client.
         ids: Where the ids come from.
         limit: Workers, and ids read ahead of the consumer, at most.
-        registry: Where the workers stand while they run, for a `close` to cancel.
+        workers: How many workers there are, if less.
 
     Raises:
-        VairoSMSAuthError: The key was refused; the other lookups have been cancelled.
-        RuntimeError: The workers were cancelled from outside: the client was closed.
+        VairoSMSAuthError: The key was refused. What had been answered by then has been yielded.
         Exception: What `ids` raised, after the lookups in flight have been yielded.
+        RuntimeError: The client was closed.
     """
-    source = _Source(ids)
-    room = asyncio.Semaphore(limit)
-    news: asyncio.Queue[GonderimResult | asyncio.Task[None]] = asyncio.Queue()
-
-    async def work() -> None:
-        try:
-            while True:
-                await room.acquire()
-                given = await source.read()
-                if given is _END:
-                    return
-                news.put_nowait(await lookup(given))
-        finally:
-            room.release()  # so that a worker that waits for room sees the end of the source
-
-    count = min(limit, len(ids)) if isinstance(ids, Sized) else limit
-    workers = {asyncio.create_task(work(), name=f"vairosms bulk worker {n}") for n in range(count)}
-    registry |= workers
-    for worker in workers:
-        worker.add_done_callback(news.put_nowait)
+    host.check_usable()
+    crew = _Crew(host, ids, limit)
     try:
-        while count:
-            item = await news.get()
+        crew.start(limit if workers is None else workers)
+        running = len(crew.tasks)
+        while running:
+            item = await crew.news.get()
             if isinstance(item, GonderimResult):
-                if isinstance(item.error, VairoSMSAuthError):
-                    raise item.error
-                room.release()
+                crew.room.release()
                 yield item
-            elif item.cancelled():
-                raise RuntimeError("the VairoSMSClient was closed while this bulk was running")
             else:
-                item.result()
-                count -= 1
+                crew.check_end(item)
+                running -= 1
     finally:
-        await _end(workers)
-        registry -= workers
-    if source.error is not None:
-        raise source.error
+        await end(crew.tasks)
+        host.tasks.difference_update(crew.tasks)
+    if crew.source.error is not None:
+        raise crew.source.error
+
+
+class _Crew:
+    """The workers of one stream, and what they have to tell: results, and their own ends."""
+
+    def __init__(self, host: Host, ids: Ids | AsyncIds, limit: int) -> None:
+        self.tasks: Tasks = set()
+        self.source = _Source(ids)
+        # At least as many permits as workers, so that each gets one in the end and sees the end.
+        self.room = asyncio.Semaphore(limit)
+        self.news: asyncio.Queue[GonderimResult | asyncio.Task[None]] = asyncio.Queue()
+        self._host = host
+
+    def start(self, workers: int) -> None:
+        for n in range(workers):
+            task = asyncio.create_task(self._work(), name=f"vairosms bulk worker {n}")
+            self.tasks.add(task)
+            self._host.tasks.add(task)
+            task.add_done_callback(self.news.put_nowait)
+
+    def check_end(self, worker: asyncio.Task[None]) -> None:
+        """Raise what ended a worker, if it was not the end of the source."""
+        if not worker.cancelled():
+            worker.result()
+        elif self.source.error is None:
+            self._host.check_usable()
+            raise RuntimeError("a lookup of this bulk was cancelled from outside")
+
+    async def _work(self) -> None:
+        while True:
+            await self.room.acquire()
+            given = await self.source.read()
+            if given is END:
+                return
+            result = await self._host.lookup(given)
+            if result is None:
+                self.room.release()
+            elif isinstance(result.error, VairoSMSAuthError):
+                # Here, and not when the consumer hears of it: nothing more is to be sent.
+                self.source.end(result.error)
+                for task in self.tasks - {asyncio.current_task()}:
+                    task.cancel()
+                return
+            else:
+                self.news.put_nowait(result)
 
 
 async def gather(
-    lookup: Lookup,
-    ids: Sequence[int | VairoSMSError],
-    limit: int,
-    registry: Tasks,
-    *,
-    return_exceptions: bool,
+    host: Host, ids: Sequence[int | VairoSMSError], limit: int, *, return_exceptions: bool
 ) -> list[Gonderim | VairoSMSError]:
     """Look ids up and return what became of each, in their order; each id is asked once.
 
     Args:
-        lookup: As for `stream`.
+        host: The client.
         ids: The ids; an error in the place of what was none.
-        limit: As for `stream`.
-        registry: As for `stream`.
+        limit: Workers at most.
         return_exceptions: Put errors in their places, rather than raise the first.
     """
+    host.check_usable()
     if not return_exceptions:
         for given in ids:
             if isinstance(given, VairoSMSError):
@@ -114,8 +152,9 @@ async def gather(
     unanswered = VairoSMSError("not answered")
     outcomes: dict[int, Gonderim | VairoSMSError]
     outcomes = dict.fromkeys((given for given in ids if isinstance(given, int)), unanswered)
+    workers = min(limit, len(outcomes))
     try:
-        async with aclosing(stream(lookup, outcomes.keys(), limit, registry)) as results:
+        async with aclosing(stream(host, outcomes.keys(), limit, workers=workers)) as results:
             async for result in results:
                 failed = result.error if return_exceptions else None
                 outcomes[int(result.id)] = failed or result.unwrap()
@@ -126,19 +165,19 @@ async def gather(
     return [outcomes[given] if isinstance(given, int) else given for given in ids]
 
 
-async def _end(workers: Tasks) -> None:
-    """Cancel workers and wait until all of them have ended, even if cancelled meanwhile."""
-    for worker in workers:
-        worker.cancel()
+async def end(tasks: Tasks) -> None:
+    """Cancel tasks and wait until all of them have ended, even if cancelled meanwhile."""
+    for task in tasks:
+        task.cancel()
     cancelled: asyncio.CancelledError | None = None
-    while running := [worker for worker in workers if not worker.done()]:
+    while running := [task for task in tasks if not task.done()]:
         try:
             await asyncio.wait(running)
         except asyncio.CancelledError as exc:
             cancelled = exc
-    for worker in workers:
-        if not worker.cancelled():
-            worker.exception()  # seen: asyncio need not report it as never retrieved
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # seen: asyncio need not report it as never retrieved
     if cancelled is not None:
         raise cancelled
 
@@ -147,21 +186,35 @@ class _Source:
     """The ids, read by one worker at a time. Their end, or their error, is every worker's end."""
 
     def __init__(self, ids: Ids | AsyncIds) -> None:
-        self.error: Exception | None = None
-        self._ids = aiter(ids) if isinstance(ids, AsyncIterable) else _Async(ids)
+        self.error: BaseException | None = None
+        self._ids = one_by_one(ids)
         self._ended = False
         self._turn = asyncio.Lock()
 
-    async def read(self) -> SupportsIndex | str | Literal[_End.END]:
+    async def read(self) -> SupportsIndex | str | End:
         async with self._turn:
             if not self._ended:
                 try:
                     return await anext(self._ids)
                 except StopAsyncIteration:
                     self._ended = True
+                except asyncio.CancelledError as exc:
+                    task = asyncio.current_task()
+                    if task is not None and task.cancelling():
+                        raise
+                    self.end(exc)  # the source's own: nobody cancelled this worker
                 except Exception as exc:  # noqa: BLE001 (the stream raises it when the rest is done)
-                    self._ended, self.error = True, exc
-            return _END
+                    self.end(exc)
+            return END
+
+    def end(self, error: BaseException) -> None:
+        """Read no more; the stream ends with this error."""
+        self._ended, self.error = True, error
+
+
+def one_by_one(ids: Ids | AsyncIds) -> AsyncIterator[SupportsIndex | str]:
+    """Iterate over an iterable of either kind."""
+    return aiter(ids) if isinstance(ids, AsyncIterable) else _Async(ids)
 
 
 class _Async(AsyncIterator[SupportsIndex | str]):
@@ -175,3 +228,5 @@ class _Async(AsyncIterator[SupportsIndex | str]):
             return next(self._ids)
         except StopIteration:
             raise StopAsyncIteration from None
+        except StopAsyncIteration as exc:
+            raise RuntimeError("an iterable of ids raised StopAsyncIteration") from exc

@@ -2,26 +2,26 @@
 
 import logging
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import tzinfo
 from enum import Enum
-from time import perf_counter
 from types import TracebackType
-from typing import Any, Final, Literal, NoReturn, Self, SupportsIndex, cast, overload
+from typing import Any, Final, Literal, NoReturn, Self, SupportsIndex, overload
 
 import aiohttp
 
 from . import bulk
 from .arguments import check_cap, check_ids, check_timeout, read_id
-from .errors import VairoSMSAuthError, VairoSMSError
+from .errors import VairoSMSError
+from .lookup import Options, look_up
 from .models import Gonderim, GonderimResult
-from .retry import RetryPolicy, retry_delay
+from .retry import RetryPolicy
 from .shared import Shared
 from .transport import PANEL_URL, make_endpoint
+from .waiting import Intervals, check_intervals, wait
 
-_logger = logging.getLogger("vairosms_async")
-_logger.addHandler(logging.NullHandler())
+logging.getLogger("vairosms_async").addHandler(logging.NullHandler())
 
 
 class _Unset(Enum):
@@ -68,6 +68,7 @@ class VairoSMSClient:
 
     Raises:
         ValueError: There is no key, or a value is out of its range. The key is not shown.
+        TypeError: A value is of another type.
     """
 
     def __init__(
@@ -92,11 +93,10 @@ class VairoSMSClient:
         del api_key, base_url
         if isinstance(endpoint, str):
             raise ValueError(endpoint)  # noqa: TRY004 (it says what is wrong with their values)
+        if session is not None and not isinstance(session, aiohttp.ClientSession):
+            raise TypeError(f"session must be an aiohttp.ClientSession, not {session!r}")
         self._owner = True
-        self._timeout = check_timeout(timeout)
-        self._retry = retry
-        self._rate_limiter = rate_limiter
-        self._tz = tz
+        self._options = Options(check_timeout(timeout), retry, rate_limiter, tz)
         # The last, for `__repr__`: with it, all the rest is there.
         self._shared = Shared(endpoint, session, check_cap(max_concurrency))
 
@@ -115,18 +115,18 @@ class VairoSMSClient:
 
         Raises:
             ValueError: `timeout` is not above 0.
+            TypeError: A value is of another type.
         """
+        options = self._options
         sibling = object.__new__(type(self))
-        sibling.__dict__.update(self.__dict__)
+        sibling._shared = self._shared
         sibling._owner = False
-        if timeout is not _UNSET:
-            sibling._timeout = check_timeout(timeout)
-        if retry is not _UNSET:
-            sibling._retry = retry
-        if tz is not _UNSET:
-            sibling._tz = tz
-        if rate_limiter is not _UNSET:
-            sibling._rate_limiter = rate_limiter
+        sibling._options = Options(
+            timeout=options.timeout if timeout is _UNSET else check_timeout(timeout),
+            retry=options.retry if retry is _UNSET else retry,
+            rate_limiter=options.rate_limiter if rate_limiter is _UNSET else rate_limiter,
+            tz=options.tz if tz is _UNSET else tz,
+        )
         return sibling
 
     async def get_gonderim(self, id: SupportsIndex | str) -> Gonderim:
@@ -135,6 +135,9 @@ class VairoSMSClient:
         Args:
             id: The packet's id: what `operator.index` takes (not a bool), or a str of ASCII
                 digits; from 1 to 2**64 - 1.
+
+        Returns:
+            The packet's record.
 
         Raises:
             VairoSMSInvalidIdError: `id` is not an id. No request was sent.
@@ -199,10 +202,9 @@ class VairoSMSClient:
             raise TypeError("ids is an async iterable: iter_gonderimler takes those")
         scrub = self._shared.endpoint.scrub
         return await bulk.gather(
-            self._lookup,
+            self._host(),
             [read_id(given, scrub) for given in ids],
             limit,
-            self._shared.bulk_workers,
             return_exceptions=return_exceptions,
         )
 
@@ -237,7 +239,87 @@ class VairoSMSClient:
         """
         limit = self._limit(max_concurrency)
         check_ids(ids)
-        return bulk.stream(self._lookup, ids, limit, self._shared.bulk_workers)
+        return bulk.stream(self._host(), ids, limit)
+
+    async def wait_gonderim(
+        self,
+        id: SupportsIndex | str,
+        *,
+        timeout: float | None = None,
+        poll_interval: float = 2.0,
+        max_poll_interval: float = 60.0,
+    ) -> Gonderim:
+        """Poll one packet until its state is final (-1 or 1).
+
+        Args:
+            id: As for `get_gonderim`.
+            timeout: Seconds to wait at most; None (default) waits as long as it takes.
+            poll_interval: Seconds from the first poll to the second, at least (default 2). Each
+                further interval is longer by a quarter to three quarters.
+            max_poll_interval: Seconds between two polls at most (default 60).
+
+        Raises:
+            VairoSMSTimeoutError: It was not final in time; ``last`` is the last record seen.
+            VairoSMSError: A lasting error, as `get_gonderim` raises it: a refused key, an unknown
+                id, a failure of TLS. Passing ones (no connection, 5xx, a maintenance page) do not
+                end the wait, once their retries are used up.
+            ValueError: A time is not above 0, or `poll_interval` is above `max_poll_interval`.
+            RuntimeError: The client is closed, or belongs to another event loop.
+        """
+        intervals = check_intervals(timeout, poll_interval, max_poll_interval)
+        async with aclosing(self._wait([id], 1, intervals)) as results:
+            return (await anext(results)).unwrap()
+
+    def wait_gonderimler(
+        self,
+        ids: Iterable[SupportsIndex | str] | AsyncIterable[SupportsIndex | str],
+        *,
+        timeout: float | None = None,
+        poll_interval: float = 2.0,
+        max_poll_interval: float = 60.0,
+    ) -> AsyncGenerator[GonderimResult]:
+        """Poll many packets until they are final, and give each as it is.
+
+        One schedule serves all of them, so that waiting ids cost memory and requests, not tasks;
+        the client's cap holds. New ids and due polls take turns. Leave the loop early as with
+        `iter_gonderimler`.
+
+        Args:
+            ids: The packets, as an iterable or async iterable of any length. An id that waits
+                already is polled once and comes once.
+            timeout: Seconds to wait for each packet at most, from when it is first asked for.
+            poll_interval: As for `wait_gonderim`.
+            max_poll_interval: As for `wait_gonderim`; longer, where more polls are due than the
+                client's cap lets through.
+
+        Yields:
+            One result per packet: its final record, or the error that ended its wait, as
+            `wait_gonderim` raises it.
+
+        Raises:
+            VairoSMSAuthError: The panel refused the key; nothing more is asked.
+            ValueError: As for `wait_gonderim`.
+            TypeError: `ids` is no iterable of ids.
+            RuntimeError: The client is closed, or belongs to another event loop.
+        """
+        check_ids(ids)
+        intervals = check_intervals(timeout, poll_interval, max_poll_interval)
+        return self._wait(ids, self._shared.max_concurrency, intervals)
+
+    def _wait(
+        self,
+        ids: Iterable[SupportsIndex | str] | AsyncIterable[SupportsIndex | str],
+        limit: int,
+        intervals: Intervals,
+    ) -> AsyncGenerator[GonderimResult]:
+        scrub = self._shared.endpoint.scrub
+        return wait(
+            self._host(),
+            ids,
+            limit,
+            read_id=lambda given: read_id(given, scrub),
+            intervals=intervals,
+        )
 
     async def close(self) -> None:
         """Close the client: bulks end, and the session is closed if it is the client's own.
@@ -265,57 +347,22 @@ class VairoSMSClient:
     def __repr__(self) -> str:
         if "_shared" not in vars(self):  # refused, and shown by a traceback with locals
             return "<VairoSMSClient>"
-        shared = self._shared
+        shared, options = self._shared, self._options
         return (
             f"<VairoSMSClient base_url={shared.endpoint.base_url!r} "
-            f"max_concurrency={shared.max_concurrency} timeout={self._timeout} "
-            f"attempts={self._retry.attempts}{' closed' if shared.closing.is_set() else ''}>"
+            f"max_concurrency={shared.max_concurrency} timeout={options.timeout} "
+            f"attempts={options.retry.attempts}{' closed' if shared.closing.is_set() else ''}>"
         )
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a VairoSMSClient cannot be copied or pickled: it holds a key and sockets")
 
+    def _lookup(self, given: SupportsIndex | str) -> Coroutine[Any, Any, GonderimResult]:
+        return look_up(self._shared, self._options, given)
+
+    def _host(self) -> bulk.Host:
+        return bulk.Host(self._lookup, self._shared.bulk_tasks, self._shared.check_usable)
+
     def _limit(self, max_concurrency: int | None) -> int:
         cap = self._shared.max_concurrency
         return cap if max_concurrency is None else min(cap, check_cap(max_concurrency))
-
-    async def _lookup(self, given: SupportsIndex | str) -> GonderimResult:
-        """Look one id up, with retries. Failures are returned; misuse of the client is raised."""
-        shared = self._shared
-        gonderim_id = read_id(given, shared.endpoint.scrub)
-        if not isinstance(gonderim_id, int):
-            return GonderimResult(cast("int | str", given), error=gonderim_id)
-        attempt = 0
-        while True:
-            attempt += 1
-            shared.check_usable()
-            async with shared.slots, self._rate_limiter or nullcontext():
-                began = perf_counter()
-                outcome = await shared.transport().exchange(
-                    gonderim_id, timeout=self._timeout, tz=self._tz
-                )
-            if _logger.isEnabledFor(logging.DEBUG):
-                _log_attempt(gonderim_id, attempt, outcome, perf_counter() - began)
-            if isinstance(outcome, Gonderim):
-                return GonderimResult(gonderim_id, outcome)
-            shared.check_usable()  # a client closed meanwhile is not a connection that was lost
-            if isinstance(outcome, VairoSMSAuthError) and not shared.key_refused:
-                shared.key_refused = True
-                _logger.warning("the panel refused the API key (HTTP %d)", outcome.status)
-            delay = retry_delay(self._retry, outcome, attempt)
-            if delay is None:
-                return GonderimResult(gonderim_id, error=outcome)
-            await shared.sleep(delay)
-
-
-def _log_attempt(
-    gonderim_id: int, attempt: int, outcome: Gonderim | VairoSMSError, seconds: float
-) -> None:
-    status = 200 if isinstance(outcome, Gonderim) else getattr(outcome, "status", None)
-    _logger.debug(
-        "GET gonderim %d, attempt %d: %s in %.1f ms",
-        gonderim_id,
-        attempt,
-        status or type(outcome).__name__,
-        seconds * 1000,
-    )

@@ -16,7 +16,10 @@
 All of them pickle and copy without loss, and none of them carries the API key.
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from .models import Gonderim  # which imports this module
 
 ConnectionReason = Literal["dns", "connect", "tls", "proxy", "cut", "timeout", "other"]
 
@@ -64,7 +67,12 @@ class VairoSMSConnectionError(VairoSMSError, ConnectionError):
 
 
 class VairoSMSTimeoutError(VairoSMSConnectionError, TimeoutError):
-    """The whole answer did not come within the client's ``timeout``. `reason` is ``"timeout"``."""
+    """The whole answer did not come in time, or the packet was not final in time.
+
+    Attributes:
+        last: From `wait_gonderim` and `wait_gonderimler`: the last record seen before their
+            ``timeout``, or None. From a lookup: None.
+    """
 
     def __init__(
         self,
@@ -72,8 +80,10 @@ class VairoSMSTimeoutError(VairoSMSConnectionError, TimeoutError):
         *,
         gonderim_id: int | None = None,
         reason: ConnectionReason = "timeout",
+        last: "Gonderim | None" = None,
     ) -> None:
         super().__init__(message, gonderim_id=gonderim_id, reason=reason)
+        self.last = last
 
 
 class VairoSMSResponseError(VairoSMSError):

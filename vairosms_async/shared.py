@@ -1,16 +1,17 @@
 """What a client and the siblings of its `with_options` have in common."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 
 import aiohttp
 
 from .bulk import Tasks
+from .retry import Pause, RetryBudget
 from .transport import Endpoint, Transport, open_session
 
 
 class Shared:
-    """One session, one event loop, one set of slots, and the bulks that run."""
+    """One session, event loop, set of slots, retry budget and pause, and the bulks that run."""
 
     def __init__(
         self, endpoint: Endpoint, session: aiohttp.ClientSession | None, max_concurrency: int
@@ -19,7 +20,10 @@ class Shared:
         self.max_concurrency = max_concurrency
         self.slots: asyncio.Semaphore = asyncio.Semaphore(max_concurrency)
         self.closing: asyncio.Event = asyncio.Event()
-        self.bulk_workers: Tasks = set()
+        self.bulk_tasks: Tasks = set()
+        self.interruptible: set[asyncio.Timeout] = set()
+        self.budget: RetryBudget = RetryBudget()
+        self.pause: Pause = Pause()
         self.key_refused: bool = False
         self._given_session = session
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -45,11 +49,32 @@ class Shared:
         """Return the way to the panel; at first, open the session inside the running loop."""
         self.check_usable()
         if self._transport is None:
+            own = self._given_session is None
             session = self._given_session or open_session(self.max_concurrency)
-            self._transport = Transport(self.endpoint, session)
+            # What is in flight over a caller's session may end as it will.
+            interruptible = self.interruptible if own else set[asyncio.Timeout]()
+            self._transport = Transport(self.endpoint, session, interruptible)
         if self._transport.session.closed:
             raise RuntimeError("the aiohttp session given to this VairoSMSClient is closed")
         return self._transport
+
+    def now(self) -> float:
+        """The event loop's clock, in seconds."""
+        return asyncio.get_running_loop().time()
+
+    async def enter(self, limiter: AbstractAsyncContextManager[object]) -> None:
+        """Enter a rate limiter, but do not wait for it past the client's closing."""
+        self.check_usable()  # closed, perhaps, while the slot was waited for
+        within = asyncio.timeout(None)
+        self.interruptible.add(within)
+        try:
+            async with within:
+                await limiter.__aenter__()
+        except TimeoutError:
+            self.check_usable()
+            raise
+        finally:
+            self.interruptible.discard(within)
 
     async def sleep(self, seconds: float) -> None:
         """Sleep, but not past the client's closing."""
@@ -61,9 +86,16 @@ class Shared:
         """Wake what sleeps, end the bulks, then close the session if it is our own."""
         self._check_loop()
         self.closing.set()
-        for worker in self.bulk_workers:
-            worker.cancel()
-        if self.bulk_workers:
-            await asyncio.wait(self.bulk_workers)
-        if self._transport is not None and self._given_session is None:
-            await self._transport.session.close()
+        for within in self.interruptible:
+            if not within.expired():
+                within.reschedule(self.now())
+        # A source of ids may close its client: its worker cannot wait for itself.
+        tasks = self.bulk_tasks - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        try:
+            if tasks:
+                await asyncio.wait(tasks)
+        finally:
+            if self._transport is not None and self._given_session is None:
+                await self._transport.session.close()

@@ -57,10 +57,13 @@ def make_endpoint(
 
     It does not raise: an exception would take this frame along, and the key in its locals.
     """
-    problem = _key_problem(api_key) or _base_url_problem(base_url, allow_insecure_http)
-    if problem:
+    # Files and environment variables end in a newline, and nobody means it to be in the key.
+    key = api_key.removesuffix("\n").removesuffix("\r") if isinstance(api_key, str) else api_key
+    url = _read_url(base_url)
+    problem = _key_problem(key) or _base_url_problem(url, allow_insecure_http)
+    if problem or not isinstance(key, str):
         return problem
-    key, base = str(api_key).removesuffix("\n").removesuffix("\r"), str(base_url).rstrip("/")
+    base = str(url).rstrip("/")
     prefix, query = f"{base}/GonderimBilgisi/", f"?api_key={quote(key, safe='')}"
     pattern = _key_pattern(key)
     return Endpoint(
@@ -73,32 +76,38 @@ def make_endpoint(
 _NO_KEY = "there is no API key: give api_key, or set VAIROSMS_API_KEY in the environment"
 
 
-def _key_problem(api_key: object) -> str:
-    if api_key is None:
+def _key_problem(key: object) -> str:
+    if key is None or key == "":
         return _NO_KEY
-    if not isinstance(api_key, str):
-        return f"api_key must be a str, not {type(api_key).__name__}"
-    # Files and environment variables end in a newline, and nobody means it to be in the key.
-    key = api_key.removesuffix("\n").removesuffix("\r")
-    if not key:
-        return _NO_KEY
+    if not isinstance(key, str):
+        return f"api_key must be a str, not {type(key).__name__}"
     if not key.isprintable() or any(c.isspace() for c in key):
         return "api_key holds a blank or a control character (it is not shown here)"
     return ""
 
 
-def _base_url_problem(base_url: object, allow_insecure_http: bool) -> str:
-    # The URL itself is not shown: it may hold a password, or the key by mistake.
+def _read_url(base_url: object) -> URL | None:
+    text = str(base_url).strip()
     try:
-        url = URL(str(base_url))
+        url = URL(text)
+        # The resolver will encode the host so; yarl looks at it when it is asked for.
+        (url.host or "").encode("idna")
     except ValueError:
-        return "base_url is not a URL"
+        return None
+    # An empty query or fragment is none to yarl, but changes where an appended path goes.
+    return url if text.isprintable() and not set("?#") & set(text) else None
+
+
+def _base_url_problem(url: URL | None, allow_insecure_http: bool) -> str:
+    # The URL itself is not shown: it may hold a password, or the key by mistake.
+    if url is None:
+        return (
+            "base_url is not a URL, or has a query or a fragment (api_key is given apart from it)"
+        )
     if url.scheme not in ("http", "https") or not url.host:
         return "base_url must be like https://vairosms.com/Panel/api/v1 (http or https, and a host)"
     if url.user is not None or url.password is not None:
         return "base_url must not hold a user or password: give them to an aiohttp session"
-    if url.raw_query_string or url.raw_fragment:
-        return "base_url must not have a query or a fragment: api_key is given apart from it"
     if url.scheme == "http" and not (allow_insecure_http or is_loopback(url.host)):
         return (
             "base_url is http:// to another host: the key would travel in clear text. "
@@ -108,15 +117,18 @@ def _base_url_problem(base_url: object, allow_insecure_http: bool) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host, named or numeric, can only be this machine."""
+    """Tell whether a host is this machine: a loopback address, or localhost.
+
+    A name below localhost is not enough: not every resolver keeps it to itself.
+    """
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return host == "localhost"
 
 
 def _key_pattern(key: str) -> re.Pattern[bytes]:
-    """Match the key as it is, percent-encoded, escaped for JSON or for HTML, or partly so."""
+    """Match the key as it is, percent-encoded, escaped for JSON, Python or HTML, or partly so."""
     pattern = b"".join(b"(?:%s)" % b"|".join(_char_forms(c)) for c in key)
     if len(key) < _SHORT_KEY:
         # Real keys are long. One like "key", of a test, would eat the word api_key.
@@ -128,6 +140,7 @@ def _char_forms(c: str) -> list[bytes]:
     encoded = c.encode()
     forms = [re.escape(encoded), "".join(f"%{byte:02x}" for byte in encoded).encode()]
     forms.append("".join(rf"\\u{unit:04x}" for unit in _utf16(c)).encode())
+    forms.append("".join(rf"\\x{byte:02x}" for byte in encoded).encode())
     if c in '/"\\':
         forms.append(rb"\\" + re.escape(encoded))
     if c in _HTML:
@@ -143,7 +156,8 @@ def _utf16(c: str) -> list[int]:
     return [int.from_bytes(units[i : i + 2]) for i in range(0, len(units), 2)]
 
 
-_API_KEY = re.compile(r"(\bapi(?:_|%5f)key=)[^&#\s\"'<>]*", re.IGNORECASE)
+# Also where a whole URL is percent-encoded inside another one.
+_API_KEY = re.compile(r"(api(?:_|%5f)key(?:=|%3d))(?:(?!%26)[^&#\s\"'<>])*", re.IGNORECASE)
 
 
 def redact_url(url: str | URL) -> str:
@@ -180,8 +194,14 @@ async def _one_request(
 class Transport:
     """Asks one endpoint through one session."""
 
-    def __init__(self, endpoint: Endpoint, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        session: aiohttp.ClientSession,
+        interruptible: set[asyncio.Timeout],
+    ) -> None:
         self.session = session
+        self._interruptible = interruptible
         self._endpoint = endpoint
         # What the caller's session says of itself goes out as it is.
         self._headers = {k: v for k, v in HEADERS.items() if k not in session.headers}
@@ -213,9 +233,11 @@ class Transport:
     async def _exchange(
         self, gonderim_id: int, timeout: float | None, tz: tzinfo | None
     ) -> Gonderim | VairoSMSError:
+        within = asyncio.timeout(timeout)
+        self._interruptible.add(within)
         try:
             async with (
-                asyncio.timeout(timeout),
+                within,
                 self.session.get(
                     self._endpoint.url(gonderim_id),
                     headers=self._headers,
@@ -229,6 +251,8 @@ class Transport:
                 status, headers = response.status, response.headers
         except (aiohttp.ClientError, OSError) as exc:
             return explain(exc, gonderim_id, self._endpoint.base_url, timeout)
+        finally:
+            self._interruptible.discard(within)
         if body is None:
             return VairoSMSResponseError(
                 f"gonderim {gonderim_id}: HTTP {status}, but not the panel's answer: "
