@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 import numpy as np
 import pytest
 from aioresponses import aioresponses
+from yarl import URL
 
 from tests.helpers import KEY, assert_no_key
 from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSInvalidIdError
@@ -17,6 +18,16 @@ from vairosms_async.sandbox import SandboxPanel
 class Index:
     def __index__(self):
         return 52
+
+
+class Weird:
+    def __index__(self):
+        raise ZeroDivisionError
+
+
+class Shy:
+    def __repr__(self):
+        raise ZeroDivisionError
 
 
 IDS = [52, "52", "052", "0" * 5000 + "52", np.int64(52), np.uint8(52), Index()]
@@ -49,6 +60,9 @@ NO_IDS = [
     None,
     [52],
     "\ud800",
+    10**5000,
+    Weird(),
+    Shy(),
 ]
 
 
@@ -72,7 +86,7 @@ async def panel_packet(client):
     return gonderim_to_dict(await client.get_gonderim(52))
 
 
-@pytest.mark.parametrize("given", NO_IDS, ids=lambda given: f"{type(given).__name__} {given!a:.9}")
+@pytest.mark.parametrize("given", NO_IDS, ids=range(len(NO_IDS)))
 async def test_what_is_no_id_is_refused_before_any_request(client, panel, given):
     with pytest.raises(VairoSMSInvalidIdError, match="not a packet id") as caught:
         await client.get_gonderim(given)
@@ -87,14 +101,18 @@ async def test_what_is_no_id_is_refused_before_any_request(client, panel, given)
     assert isinstance(refused, VairoSMSInvalidIdError)
     results = [result async for result in client.iter_gonderimler([given, 52])]
     assert sorted(result.ok for result in results) == [False, True]
-    assert next(r.id for r in results if not r.ok) is given
+    shown = next(r.id for r in results if not r.ok)
+    assert shown is given if isinstance(given, int | str) else isinstance(shown, str)
     assert panel.requests == 2
 
 
-async def test_a_key_given_as_an_id_is_not_shown(client):
+@pytest.mark.parametrize("given", [KEY, KEY.encode(), [KEY], "x" * 30 + KEY])
+async def test_a_key_given_as_an_id_is_not_shown(client, given):
     with pytest.raises(VairoSMSInvalidIdError) as caught:
-        await client.get_gonderim(KEY)
+        await client.get_gonderim(given)
     assert_no_key(str(caught.value))
+    [result] = [result async for result in client.iter_gonderimler([given])]
+    assert_no_key(repr(result))
 
 
 @pytest.mark.parametrize("ids", ["5261", b"52", 52, None, VairoSMSClient], ids=repr)
@@ -128,12 +146,40 @@ async def test_caps_out_of_range(client, cap):
             client.iter_gonderimler([52], max_concurrency=cap)
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan"), "30", True], ids=repr)
+@pytest.mark.parametrize(
+    "timeout", [0, -1, float("inf"), float("nan"), "30", True, 10**400], ids=range(7)
+)
 def test_timeouts_out_of_range(timeout):
     with pytest.raises(ValueError, match="timeout must be seconds"):
         VairoSMSClient(KEY, timeout=timeout)
     with pytest.raises(ValueError, match="timeout must be seconds"):
         VairoSMSClient(KEY).with_options(timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [
+        ({"retry": None}, "attempts=1 means no retry"),
+        ({"retry": 3}, "must be a RetryPolicy, not 3"),
+        ({"tz": "Europe/Istanbul"}, "ZoneInfo"),
+        ({"rate_limiter": 50}, "async context manager, not 50"),
+    ],
+)
+def test_options_of_other_types(option, why):
+    with pytest.raises(TypeError, match=why):
+        VairoSMSClient(KEY, **option)
+    with pytest.raises(TypeError, match=why):
+        VairoSMSClient(KEY).with_options(**option)
+
+
+def test_a_session_of_another_type():
+    with pytest.raises(TypeError, match="must be an aiohttp"):
+        VairoSMSClient(KEY, session="x")
+
+
+async def test_a_float_hears_what_to_do(client):
+    with pytest.raises(VairoSMSInvalidIdError, match="take the id as an int"):
+        await client.get_gonderim(np.float64(52))
 
 
 # ---- the key -----------------------------------------------------------------------------------
@@ -145,7 +191,7 @@ def refusal(*args, **kwargs):
         VairoSMSClient(*args, **kwargs)
     printed = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     return str(caught.value), "".join(
-        line for frame in list(printed.stack)[2:] for line in map(str, frame.locals.values())
+        line for frame in list(printed.stack)[1:] for line in map(str, frame.locals.values())
     )
 
 
@@ -219,6 +265,15 @@ def test_an_empty_setting_counts_as_none(monkeypatch, value):
         ("https://[::1", "not a URL"),
         ("https://user:gizli@vairosms.com", "user or password"),
         ("https://vairosms.com/?api_key=gizli", "query"),
+        ("https://vairosms.com/?", "query"),
+        ("https://vairosms.com/#", "fragment"),
+        ("https://xn--", "not a URL"),
+        ("https://@xn--a", "not a URL"),
+        ("https://a..b", "not a URL"),
+        (f"https://{'a' * 70}.com", "not a URL"),
+        ("https://x/a\r\nX-Y: z", "not a URL"),
+        ("http://panel.localhost/x", "clear text"),
+        ("http://localhost.", "clear text"),
         ("https://vairosms.com/#x", "fragment"),
         (52, "http or https"),
         ("http://vairosms.com/Panel/api/v1", "clear text"),
@@ -246,15 +301,15 @@ def test_base_urls_that_are_refused(monkeypatch, base_url, why, way):
         "https://vairosms.com/Panel/api/v1/",
         "https://şube.example/v1",
         "http://localhost:8080",
-        "http://panel.localhost/x",
         "http://127.0.0.1:1",
         "http://127.9.9.9",
         "http://[::1]:80/v1",
-        "HTTPS://VAIROSMS.COM",
     ],
 )
 def test_base_urls_that_are_taken(base_url):
-    assert repr(base_url.rstrip("/")) in repr(VairoSMSClient(KEY, base_url=base_url))
+    client = VairoSMSClient(KEY, base_url=base_url)
+    assert repr(str(URL(base_url)).rstrip("/")) in repr(client)
+    assert repr(VairoSMSClient(KEY, base_url=f"  {base_url}\n")) == repr(client)
 
 
 def test_clear_text_can_be_insisted_on():
@@ -262,7 +317,7 @@ def test_clear_text_can_be_insisted_on():
 
 
 @pytest.mark.parametrize("end", ["", "/", "//"])
-@pytest.mark.parametrize("path", ["", "/Panel/api/v1", "/a%20b/v1"])
+@pytest.mark.parametrize("path", ["", "/Panel/api/v1", "/a%20b/v1", "/a b/v1", "/ü"])
 async def test_the_url_that_is_asked(path, end):
     async with VairoSMSClient(KEY, base_url=f"https://panel.example{path}{end}") as client:
         with aioresponses() as mocked:

@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import gc
 import itertools
+import sys
 from collections import Counter
 from contextlib import aclosing
 
@@ -105,8 +106,8 @@ async def test_the_first_error_is_raised_bare_and_leaves_nothing_running(panel, 
     assert not bulk_tasks()
     assert panel.requests < 40
     asked = panel.requests
-    await asyncio.sleep(0.1)
-    assert panel.requests == asked
+    await asyncio.sleep(0.2)
+    assert panel.requests <= asked + 8
 
 
 async def test_a_refused_key_stops_two_thousand_ids():
@@ -291,6 +292,26 @@ async def test_an_error_of_the_source_comes_after_the_lookups_in_flight(panel, c
     assert panel.in_flight == 0
 
 
+async def test_a_source_that_failed_is_not_asked_again(panel, client):
+    class Flaky:
+        asked = 0
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.asked += 1
+            if self.asked == 3:
+                raise LookupError("veritabanı")
+            return self.asked
+
+    flaky = Flaky()
+    with pytest.raises(LookupError, match="veritabanı"):
+        [_ async for _ in client.iter_gonderimler(flaky)]
+    assert flaky.asked == 3
+    assert panel.requests == 2
+
+
 async def test_a_source_that_ends_is_not_asked_again(client):
     class Once:
         ended = False
@@ -304,6 +325,137 @@ async def test_a_source_that_ends_is_not_asked_again(client):
             raise StopIteration
 
     assert [_ async for _ in client.iter_gonderimler(Once())] == []
+
+
+async def test_what_a_length_says_is_not_relied_on(panel, client):
+    class Backlog:
+        """A live source: what it holds now is not what will come."""
+
+        def __len__(self):
+            return 0
+
+        async def __aiter__(self):
+            for one in (52, 61):
+                yield one
+
+    class Rows:
+        """A query: its length loads every row."""
+
+        def __len__(self):
+            raise AssertionError
+
+        def __iter__(self):
+            return iter([52, 61])
+
+    for ids in (Backlog(), Rows()):
+        assert sorted([r.id async for r in client.iter_gonderimler(ids)]) == [52, 61]
+    async with aclosing(client.iter_gonderimler(range(1, 2**64))) as results:
+        assert (await anext(results)).ok
+
+
+async def test_a_source_that_is_cancelled_is_no_closed_client(panel, client):
+    async def ids():
+        for one in range(1, 30):
+            yield one
+        raise asyncio.CancelledError("kuyruk")
+
+    seen = []
+    with pytest.raises(asyncio.CancelledError, match="kuyruk"):
+        async for result in client.iter_gonderimler(ids()):
+            seen.append(result.id)
+    assert sorted(seen) == list(range(1, 30))
+
+
+async def test_a_worker_that_a_third_party_cancels(panel, client):
+    panel.fail(Fault("hang"), times=None)
+    bulk = asyncio.ensure_future(client.gather_gonderimler(range(1, 20)))
+    await asyncio.sleep(0.05)
+    bulk_tasks()[0].cancel()
+    with pytest.raises(RuntimeError, match=r"^a lookup of this bulk was cancelled from outside$"):
+        await bulk
+
+
+async def test_a_sync_source_that_raises_stop_async_iteration(client):
+    def ids():
+        yield 52
+        raise StopAsyncIteration
+
+    with pytest.raises(RuntimeError, match=r"^an iterable of ids raised StopAsyncIteration$"):
+        [_ async for _ in client.iter_gonderimler(ids())]
+
+
+async def test_after_a_refused_key_nothing_is_sent_however_slow_the_consumer(panel, client):
+    panel._latency = (0.01, 0.01)
+    panel.fail(Fault(status=401), id=20, times=None)
+    seen = 0
+    with pytest.raises(VairoSMSAuthError):
+        async for _ in client.iter_gonderimler(itertools.count(1)):
+            seen += 1
+            await asyncio.sleep(0.02)
+            if 20 in panel.requests_by_id:
+                asked = panel.requests
+    assert seen < 30
+    assert panel.requests <= asked + 8
+
+
+async def test_answers_that_came_with_the_refusal_are_kept():
+    """Four are answered in one instant, the second with 401."""
+    waiting = {}
+
+    async def serve(reader, writer):
+        while True:
+            gonderim_id = int((await request_head(reader)).split(b"/")[2].split(b"?")[0])
+            waiting[gonderim_id] = writer
+            if len(waiting) == 4:
+                for one in (1, 3, 4):
+                    waiting[one].write(http(answer({"id": one})))
+                waiting[2].write(http(b"", "401 Unauthorized"))
+
+    async with raw_server(serve) as base_url:
+        async with VairoSMSClient(KEY, base_url=base_url, max_concurrency=4) as client:
+            outcomes = await client.gather_gonderimler(range(1, 9), return_exceptions=True)
+            assert [type(o) for o in outcomes[:4]].count(Gonderim) >= 1
+            assert isinstance(outcomes[0], Gonderim)
+            assert {type(o) for o in outcomes[4:]} == {VairoSMSAuthError}
+    assert sorted(waiting) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("eager", [False, True])
+async def test_a_source_that_ends_the_program(panel, eager):
+    if eager and sys.version_info >= (3, 12):
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+
+    def ids():
+        yield 52
+        raise KeyboardInterrupt
+
+    async with VairoSMSClient(KEY, base_url=panel.base_url) as client:
+        results = client.iter_gonderimler(ids())
+        if eager and sys.version_info >= (3, 12):
+            with pytest.raises(KeyboardInterrupt):
+                [_ async for _ in results]
+            assert not bulk_tasks()
+            assert not client._shared.bulk_tasks
+        else:
+            await results.aclose()
+
+
+async def test_a_falsy_limiter_is_a_limiter(panel):
+    entered = []
+
+    class Empty:
+        def __len__(self):
+            return 0
+
+        async def __aenter__(self):
+            entered.append(1)
+
+        async def __aexit__(self, *exc):
+            pass
+
+    async with VairoSMSClient(KEY, base_url=panel.base_url, rate_limiter=Empty()) as client:
+        await client.gather_gonderimler([52, 61])
+    assert len(entered) == 2
 
 
 async def test_an_iterator_never_started_runs_nothing(client):
@@ -325,9 +477,10 @@ async def test_an_iterator_that_is_dropped_ends(panel, client):
     async with asyncio.timeout(1):
         while bulk_tasks():
             await asyncio.sleep(0.001)
+    # What was on its way to the panel still arrives there; nothing follows it.
     asked = panel.requests
-    await asyncio.sleep(0.1)
-    assert panel.requests == asked
+    await asyncio.sleep(0.3)
+    assert panel.requests <= asked + 8
 
 
 async def test_two_iterations_at_once_keep_to_the_cap(panel, client):
@@ -387,6 +540,8 @@ async def test_several_lookups_that_raise_are_one_error_and_no_noise(panel, capl
     async with VairoSMSClient(KEY, base_url=panel.base_url, rate_limiter=Broken()) as client:
         with pytest.raises(LookupError, match="kota"):
             await client.gather_gonderimler(range(1, 100), return_exceptions=True)
+    gc.collect()
+    await asyncio.sleep(0)
     gc.collect()
     assert caplog.records == []
     assert not bulk_tasks()

@@ -7,6 +7,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import aiohttp
+import attrs
 import pytest
 from aioresponses import aioresponses
 
@@ -196,10 +197,15 @@ async def test_a_sibling_changes_what_it_is_told_and_keeps_the_rest():
     client = VairoSMSClient("test-key", timeout=7, retry=policy, rate_limiter=limiter)
     assert vars(client.with_options()) == vars(client) | {"_owner": False}
     sibling = client.with_options(timeout=None, rate_limiter=None)
-    assert (sibling._timeout, sibling._rate_limiter, sibling._retry) == (None, None, policy)
+    assert attrs.asdict(sibling._options, recurse=False) == {
+        "timeout": None,
+        "retry": policy,
+        "rate_limiter": None,
+        "tz": None,
+    }
     assert type(sibling) is VairoSMSClient
-    assert sibling.with_options(retry=NOW)._timeout is None
-    assert client._timeout == 7
+    assert sibling.with_options(retry=NOW)._options.timeout is None
+    assert client._options.timeout == 7
 
 
 def test_what_is_not_given_reads_well_in_help():

@@ -1,6 +1,7 @@
 """The key shows nowhere: every kind of failure, every way to look, every end a caller can make."""
 
 import asyncio
+import gc
 import json
 import logging
 import socket
@@ -327,6 +328,24 @@ async def test_a_cancellation_still_counts_as_one():
             assert task.cancelling() == 1
             with pytest.raises(asyncio.CancelledError, match="bitti"):
                 await task
+
+
+async def test_no_frame_waits_for_the_collector():
+    """What is raised through `exchange` refers to its frame; the frame must not refer back."""
+    async with SandboxPanel(KEY) as panel:
+        panel.fail(Fault("hang"), times=None)
+        async with VairoSMSClient(KEY, base_url=panel.base_url) as client:
+            gc.collect()
+            gc.disable()
+            try:
+                lookup = asyncio.ensure_future(client.get_gonderim(52))
+                await asyncio.sleep(0.05)
+                lookup.cancel()
+                [outcome] = await asyncio.gather(lookup, return_exceptions=True)
+                frames = [f for f, _ in traceback.walk_tb(outcome.__traceback__)]
+                assert not any("escaping" in f.f_locals for f in frames)
+            finally:
+                gc.enable()
 
 
 async def test_the_callers_own_context_stays():

@@ -1,6 +1,7 @@
 """The client's life: its session, its event loop, its end."""
 
 import asyncio
+import socket
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import aiohttp
 import pytest
 
 from tests.helpers import KEY, answer, assert_no_key, bulk_tasks, http, raw_server, request_head
-from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSError
+from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSError, VairoSMSNotFoundError
 from vairosms_async.sandbox import Fault, SandboxPanel
 
 
@@ -165,13 +166,13 @@ async def test_closed_during_a_back_off(panel):
 async def test_closed_during_a_gather(hanging, return_exceptions):
     client = VairoSMSClient(KEY, base_url=hanging.base_url)
     work = client.gather_gonderimler(range(1, 100), return_exceptions=return_exceptions)
-    assert "closed while this bulk was running" in await closed_while(client, work)
+    assert "is closed" in await closed_while(client, work)
 
 
 async def test_closed_during_an_iteration(hanging):
     client = VairoSMSClient(KEY, base_url=hanging.base_url)
     results = client.iter_gonderimler(range(1, 100))
-    assert "closed while this bulk was running" in await closed_while(client, anext(results))
+    assert "is closed" in await closed_while(client, anext(results))
     with pytest.raises(StopAsyncIteration):
         await anext(results)
 
@@ -179,7 +180,7 @@ async def test_closed_during_an_iteration(hanging):
 async def test_closed_inside_the_loop_body(panel):
     client = VairoSMSClient(KEY, base_url=panel.base_url)
     seen = 0
-    with pytest.raises(RuntimeError, match="closed while this bulk was running"):
+    with pytest.raises(RuntimeError, match="is closed"):
         async for _ in client.iter_gonderimler(range(1, 1000)):
             seen += 1
             if seen == 3:
@@ -227,6 +228,118 @@ def test_a_client_dropped_unclosed_is_told_of_by_aiohttp_without_the_key():
     assert_no_key(done.stdout + done.stderr)
 
 
+@pytest.mark.parametrize("timeout", [None, 60])
+async def test_closed_while_connecting(timeout):
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        client = VairoSMSClient(KEY, base_url=url, timeout=timeout)
+        assert "is closed" in await closed_while(client, client.get_gonderim(52))
+        for filler in fillers:
+            filler.close()
+
+
+async def test_closed_while_waiting_for_the_limiter(panel):
+    limiter = asyncio.Lock()
+    await limiter.acquire()
+    client = VairoSMSClient(
+        KEY, base_url=panel.base_url, rate_limiter=limiter, max_concurrency=1, timeout=None
+    )
+    queued = asyncio.ensure_future(client.get_gonderim(61))
+    assert "is closed" in await closed_while(client, client.get_gonderim(52))
+    with pytest.raises(RuntimeError, match="is closed"):
+        await queued
+    assert panel.requests == 0
+
+
+async def test_closed_as_a_time_out_expires(panel):
+    """A time-out that is just expiring cannot be moved any more, and need not be."""
+    client = VairoSMSClient(KEY, base_url=panel.base_url)
+    expired = asyncio.timeout(0)
+    with pytest.raises(TimeoutError):
+        async with expired:
+            await asyncio.sleep(1)
+    client._shared.interruptible.add(expired)
+    await client.close()
+
+
+async def test_closed_during_the_last_attempt(hanging):
+    policy = RetryPolicy(attempts=1)
+    client = VairoSMSClient(KEY, base_url=hanging.base_url, retry=policy)
+    assert "is closed" in await closed_while(client, client.get_gonderim(52))
+
+
+async def test_an_answer_that_came_is_not_replaced_by_the_closing():
+    arrived, go = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader, writer):
+        await request_head(reader)
+        arrived.set()
+        await go.wait()
+        writer.write(http(b"", "404 Not Found"))
+
+    async with raw_server(serve) as base_url, aiohttp.ClientSession() as session:
+        client = VairoSMSClient(KEY, base_url=base_url, session=session)
+        lookup = asyncio.ensure_future(client.get_gonderim(52))
+        await arrived.wait()
+        await client.close()
+        go.set()
+        with pytest.raises(VairoSMSNotFoundError):
+            await lookup
+
+
+async def test_a_close_that_is_cancelled_closes_its_session_all_the_same(panel):
+    class Slow:
+        async def __aenter__(self):
+            pass
+
+        async def __aexit__(self, *exc):
+            await asyncio.sleep(0.2)
+
+    panel.fail(Fault("hang"), times=None)
+    client = VairoSMSClient(KEY, base_url=panel.base_url, rate_limiter=Slow())
+    bulk = asyncio.ensure_future(client.gather_gonderimler([1, 2]))
+    await asyncio.sleep(0.05)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await client.close()
+    assert client._shared._transport.session.closed
+    with pytest.raises(RuntimeError, match="is closed"):
+        await bulk
+
+
+@pytest.mark.parametrize("work", ["iter_gonderimler", "wait_gonderimler"])
+async def test_closed_by_its_own_source(panel, work):
+    client = VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=2)
+
+    async def ids():
+        yield 52
+        await client.close()
+        yield 61
+
+    async with asyncio.timeout(1):
+        with pytest.raises(RuntimeError, match="is closed"):
+            [_ async for _ in getattr(client, work)(ids())]
+    assert client._shared._transport.session.closed
+
+
+async def test_a_closed_client_says_so_even_where_nothing_would_be_asked(panel):
+    client = VairoSMSClient(KEY, base_url=panel.base_url)
+    await client.close()
+    for work in (
+        client.get_gonderim("x"),
+        client.gather_gonderimler([]),
+        client.gather_gonderimler(["x"], return_exceptions=True),
+        anext(client.iter_gonderimler([])),
+        anext(client.wait_gonderimler([])),
+    ):
+        with pytest.raises(RuntimeError, match="is closed"):
+            await work
+
+
 # ---- the cap -----------------------------------------------------------------------------------
 
 
@@ -256,7 +369,7 @@ async def test_a_bulk_with_a_lower_cap_leaves_room_for_single_lookups(panel):
 
 
 async def test_a_slot_is_not_held_while_waiting_to_retry(panel):
-    panel.fail(Fault(retry_after=30), id=61, times=None)
+    panel.fail(Fault(status=500, retry_after=30), id=61, times=None)
     async with VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=1) as client:
         waiting = asyncio.ensure_future(client.get_gonderim(61))
         while not panel.requests:

@@ -45,7 +45,7 @@ async def ask_raw(data, **options):
 # ---- what is sent ------------------------------------------------------------------------------
 
 
-async def sent(session=None):
+async def sent(session=None, host="127.0.0.1"):
     """Give the request as it stood on the wire."""
     heads = []
 
@@ -55,7 +55,8 @@ async def sent(session=None):
             writer.write(http(answer(), "200 OK", "Set-Cookie: laravel_session=abc; path=/"))
 
     async with raw_server(serve) as base_url:
-        async with VairoSMSClient("test-key", base_url=base_url, session=session) as client:
+        url = base_url.replace("127.0.0.1", host)
+        async with VairoSMSClient("test-key", base_url=url, session=session) as client:
             await client.get_gonderim(52)
             await client.get_gonderim(52)
     assert heads[0] == heads[1]  # nor did a cookie come back
@@ -70,6 +71,12 @@ async def test_the_request_on_the_wire():
     assert "gzip" in headers.pop("Accept-Encoding")
     version = f"vairosms-async/{vairosms_async.__version__} aiohttp/{aiohttp.__version__}"
     assert headers == {"Accept": "application/json", "User-Agent": version}
+
+
+async def test_no_cookies_are_kept():
+    """aiohttp's default jar keeps none of a numeric host's, so the host must have a name."""
+    _, headers = await sent(host="localhost")
+    assert "Cookie" not in headers
 
 
 async def test_the_callers_session_headers_stay_as_they_are():
@@ -148,8 +155,18 @@ async def test_an_endless_body_is_left_and_its_connection_with_it():
             writer.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
             await writer.drain()
 
-    async with raw_server(serve) as base_url:
-        outcome = await ask(base_url)
+    left = asyncio.Event()
+
+    async def until_left(reader, writer):
+        try:
+            await serve(reader, writer)
+        except ConnectionError:
+            left.set()
+
+    async with raw_server(until_left) as base_url:
+        async with VairoSMSClient(KEY, base_url=base_url, retry=ONCE) as client:
+            [outcome] = await client.gather_gonderimler([52], return_exceptions=True)
+            await asyncio.wait_for(left.wait(), 5)  # before the client is closed
     assert type(outcome) is VairoSMSResponseError
     assert "more than" in str(outcome)
 
@@ -254,34 +271,6 @@ async def test_a_connection_that_breaks_is_one_request_and_one_error(name):
     assert connections == 1
 
 
-async def test_refused():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))  # and no listen
-        outcome = await ask(f"http://127.0.0.1:{sock.getsockname()[1]}")
-    assert type(outcome) is VairoSMSConnectionError
-    assert outcome.reason == "connect"
-    assert "127.0.0.1" in str(outcome)
-
-
-class NoSuchName(aiohttp.abc.AbstractResolver):
-    async def resolve(self, host, port=0, family=socket.AF_INET):
-        raise OSError(None, "Name or service not known")
-
-    async def close(self):
-        pass
-
-
-async def test_a_name_that_is_not_found():
-    connector = aiohttp.TCPConnector(resolver=NoSuchName())
-    async with aiohttp.ClientSession(connector=connector) as session:
-        outcome = await ask("https://yok.invalid", session=session)
-    assert type(outcome) is VairoSMSConnectionError
-    assert (outcome.reason, str(outcome)) == (
-        "dns",
-        "gonderim 52: the name of yok.invalid was not found",
-    )
-
-
 # ---- TLS ---------------------------------------------------------------------------------------
 
 
@@ -294,47 +283,6 @@ def server_context(cert):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     cert.configure_cert(context)
     return context
-
-
-async def test_a_certificate_of_an_unknown_authority_is_refused_and_not_asked_twice(ca):
-    context = server_context(ca.issue_cert("127.0.0.1"))
-    requests = []
-
-    async def serve(reader, writer):
-        requests.append(await request_head(reader))
-
-    async with raw_server(serve, ssl=context) as base_url:
-        async with VairoSMSClient(KEY, base_url=base_url) as client:
-            with pytest.raises(VairoSMSConnectionError, match="certificate of 127") as caught:
-                await client.get_gonderim(52)
-    assert caught.value.reason == "tls"
-    assert requests == []
-
-
-async def test_a_trusted_certificate_of_another_host_is_refused(ca):
-    context = server_context(ca.issue_cert("localhost"))
-    trusting = ssl.create_default_context()
-    ca.configure_trust(trusting)
-    connector = aiohttp.TCPConnector(ssl=trusting)
-    async with (
-        aiohttp.ClientSession(connector=connector) as session,
-        raw_server(answering(http(answer())), ssl=context) as base_url,
-    ):
-        outcome = await ask(base_url, session=session)
-        assert outcome.reason == "tls"
-        assert "not valid for '127.0.0.1'" in str(outcome)
-        assert (await ask(base_url.replace("127.0.0.1", "localhost"), session=session)).id == 52
-
-
-async def test_plain_text_under_https():
-    async def serve(reader, writer):
-        await reader.read(1)
-        writer.write(http(b"", "400 Bad Request"))
-
-    async with raw_server(serve) as base_url:
-        outcome = await ask(base_url.replace("http:", "https:"))
-    assert type(outcome) is VairoSMSConnectionError
-    assert outcome.reason == "tls"
 
 
 async def test_a_pinned_certificate_that_is_another(ca):
@@ -455,7 +403,10 @@ async def test_an_answer_left_over_is_never_taken_for_the_next_ids():
         ("a?api_key=x b?api_key=y", "a?api_key=*** b?api_key=***"),
         ("https://x/52?api_key=", "https://x/52?api_key=***"),
         ("https://x/52?q=1", "https://x/52?q=1"),
-        ("https://x/52?not_api_key=1", "https://x/52?not_api_key=1"),
+        (
+            "https://y/?u=https%3A%2F%2Fx%3Fapi_key%3Dgizli%26a%3D1",
+            "https://y/?u=https%3A%2F%2Fx%3Fapi_key%3D***%26a%3D1",
+        ),
     ],
 )
 def test_redact_url(url, redacted):
