@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import ssl
 import time
 from collections import Counter
@@ -98,6 +99,20 @@ async def test_packets_can_be_added_before_the_start():
         assert (await client.get_gonderim(7)).id == 7
 
 
+def test_mistakes_are_told_at_once():
+    panel = SandboxPanel()
+    with pytest.raises(ValueError, match="kind"):
+        Fault("bozuk")
+    with pytest.raises(TypeError, match="Fault"):
+        panel.fail("html")
+    with pytest.raises(ValueError, match="times must be 1 or more"):
+        panel.fail(Fault(), times=0)
+    with pytest.raises(ValueError, match="sms_baslik: missing"):
+        panel.add_gonderim({"id": 5000, "paket_durum": 1})
+    with pytest.raises(ValueError, match="not an object"):
+        panel.add_gonderim(5)
+
+
 @pytest.mark.parametrize("key", ["wrong", "", None, KEY + "x"])
 async def test_a_wrong_key_gets_401_in_the_pages_words(ask, key):
     status, answer, _ = await ask(52, key)
@@ -108,7 +123,9 @@ async def test_a_wrong_key_gets_401_in_the_pages_words(ask, key):
     }
 
 
-@pytest.mark.parametrize("gonderim_id", [0, 1001, 10**30, "abc", "-1", "%D9%A5%D9%A2"])
+@pytest.mark.parametrize(
+    "gonderim_id", [0, 1001, 10**30, "9" * 5000, "abc", "-1", "%D9%A5%D9%A2"], ids=range(7)
+)
 async def test_an_unknown_id_gets_404(ask, gonderim_id):
     status, answer, _ = await ask(gonderim_id)
     assert status == 404
@@ -200,6 +217,47 @@ async def test_it_can_be_started_again():
         with pytest.raises(RuntimeError, match="not running"):
             _ = panel.base_url
     assert panel.requests == 2
+
+
+async def test_started_twice(panel):
+    with pytest.raises(RuntimeError, match="running already"):
+        await panel.start()
+
+
+async def test_a_port_that_is_taken(panel):
+    port = int(panel.base_url.split(":")[2].split("/")[0])
+    other = SandboxPanel(KEY, port=port)
+    with pytest.raises(OSError, match="in use"):
+        await other.start()
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = other.base_url
+
+
+async def test_a_request_that_cannot_be_read_is_logged_without_the_key(panel, caplog):
+    port = int(panel.base_url.split(":")[2].split("/")[0])
+    for path in ("/a b?api_key=gizli", "/\x00?api_key=gizli"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {path} HTTP/1.1\r\n\r\n".encode())
+        assert b" 400 " in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+    assert {record.name for record in caplog.records} <= {"vairosms_async.sandbox"}
+    assert "gizli" not in caplog.text
+    assert "api_key" not in caplog.text.replace("api_key=***", "")
+
+
+def test_what_the_server_logs_has_no_key(caplog):
+    logger = logging.getLogger("vairosms_async.sandbox")
+    logger.warning("no way: %s", "/x?api_key=gizli&y=1")
+    try:
+        raise ValueError("GET /x?api_key=gizli")
+    except ValueError:
+        logger.exception("error in %s", "a handler")
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first == "no way: /x?api_key=***&y=1"
+    assert second.startswith("error in a handler\nTraceback")
+    assert "GET /x?api_key=***" in second
+    assert "gizli" not in caplog.text
 
 
 async def test_https():

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal, cast
 
 from aiohttp import web
-from attrs import define, frozen
+from attrs import define, field, frozen, validators
 
 _HTML = (
     "<!DOCTYPE html><html lang='tr'><head><title>Bakım</title></head>"
@@ -31,7 +31,9 @@ class Fault:
         aciklama: The words of ``"status"``.
     """
 
-    kind: Literal["status", "html", "reset", "hang", "cut"] = "status"
+    kind: Literal["status", "html", "reset", "hang", "cut"] = field(
+        default="status", validator=validators.in_(("status", "html", "reset", "hang", "cut"))
+    )
     status: int = 503
     retry_after: float | str | None = None
     aciklama: str = "Sistem geçici olarak hizmet veremiyor."
@@ -65,6 +67,10 @@ class Faults:
 
     def order(self, faults: Sequence[Fault], times: int | None, gonderim_id: int | None) -> None:
         """Have requests, of one packet or of any, meet these faults in turn."""
+        if times is not None and times < 1:
+            raise ValueError(f"times must be 1 or more, or None for ever, not {times!r}")
+        if not all(isinstance(fault, Fault) for fault in faults):
+            raise TypeError(f"faults must be like Fault('reset'), not {faults!r}")
         self._ordered += [_Ordered(fault, times, gonderim_id) for fault in faults]
 
     def clear(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import json
+import logging
 import math
 import random
 import ssl
@@ -13,15 +14,30 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from vairosms_async.convert import gonderim_to_dict
+from vairosms_async.arguments import MAX_ID
+from vairosms_async.convert import gonderim_from_dict, gonderim_to_dict
+from vairosms_async.errors import VairoSMSResponseError
 from vairosms_async.models import Gonderim
-from vairosms_async.transport import is_loopback
+from vairosms_async.transport import is_loopback, redact_url
 from vairosms_async.wire import API_KEY_HATALI
 
 from .faults import Fault, Faults, commit
 from .packets import EXAMPLES, Packet, Script, seeded
 
 _ROOT = "/Panel/api/v1"
+
+
+def _without_key(record: logging.LogRecord) -> bool:
+    # aiohttp logs a request that it cannot read as it came, in its message and its exception.
+    text = record.getMessage()
+    if record.exc_info:
+        text += "\n" + logging.Formatter().formatException(record.exc_info)
+    record.msg, record.args, record.exc_info = redact_url(text), (), None
+    return True
+
+
+_logger = logging.getLogger("vairosms_async.sandbox")
+_logger.addFilter(_without_key)
 
 
 class SandboxPanel:
@@ -122,6 +138,9 @@ class SandboxPanel:
             gonderim: The packet, as a record or in the panel's JSON shape.
             then: What it turns into.
             after: Seconds from now until it does.
+
+        Raises:
+            ValueError: It is no packet; the message names the fields.
         """
         packet, last = _as_packet(gonderim), None if then is None else _as_packet(then)
         self._scripts[packet["id"]] = Script(packet, last, after), self._now()
@@ -133,6 +152,10 @@ class SandboxPanel:
             faults: What they meet.
             times: How many requests meet each; None for all, until `clear_faults`.
             id: Only requests for this packet; None (default) for any.
+
+        Raises:
+            ValueError: `times` is below 1.
+            TypeError: One of them is no `Fault`.
         """
         self._faults.order(faults, times, id)
 
@@ -141,19 +164,35 @@ class SandboxPanel:
         self._faults.clear()
 
     async def start(self) -> None:
-        """Start to listen."""
+        """Start to listen.
+
+        Raises:
+            RuntimeError: It is running already.
+            OSError: The port is taken.
+        """
+        if self._runner is not None:
+            raise RuntimeError("the SandboxPanel is running already")
         self._started, self._stopping = asyncio.get_running_loop().time(), asyncio.Event()
         app = web.Application()
         app.router.add_get(_ROOT + "/GonderimBilgisi/{id}", self._handle)
         # No access log: the request line has the key in it, be it a sandbox's.
-        self._runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=_logger,
+            handler_cancellation=True,
+            shutdown_timeout=0.5,
         )
-        await self._runner.setup()
+        await runner.setup()
         site = web.TCPSite(
-            self._runner, self._host, self._port, ssl_context=self._ssl_context, backlog=4096
+            runner, self._host, self._port, ssl_context=self._ssl_context, backlog=4096
         )
-        await site.start()
+        try:
+            await site.start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._runner = runner
 
     async def stop(self) -> None:
         """Stop to listen and end all connections."""
@@ -176,7 +215,8 @@ class SandboxPanel:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         asked = request.match_info["id"]
-        gonderim_id = int(asked) if asked.isascii() and asked.isdigit() else None
+        is_number = asked.isascii() and asked.isdigit() and len(asked) <= len(str(MAX_ID))
+        gonderim_id = int(asked) if is_number else None
         self.requests += 1
         if gonderim_id is not None:
             self.requests_by_id[gonderim_id] += 1
@@ -234,7 +274,13 @@ class SandboxPanel:
 
 
 def _as_packet(gonderim: Gonderim | Mapping[str, Any]) -> Packet:
-    return gonderim_to_dict(gonderim) if isinstance(gonderim, Gonderim) else dict(gonderim)
+    if isinstance(gonderim, Gonderim):
+        return gonderim_to_dict(gonderim)
+    try:
+        gonderim_from_dict(gonderim)
+    except VairoSMSResponseError as exc:
+        raise ValueError(str(exc)) from None
+    return dict(gonderim)
 
 
 def _json(answer: Any) -> bytes:
