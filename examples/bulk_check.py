@@ -20,6 +20,7 @@ from vairosms_async import VairoSMSAuthError, VairoSMSClient
 from vairosms_async.sandbox import SandboxPanel
 
 SANDBOX_IDS = range(1, 1001)
+ERRORS_SHOWN = 10
 
 
 def ids_of(path: Path) -> Iterator[str]:
@@ -55,7 +56,7 @@ def show_progress(done: int, began: float) -> None:
 async def check(ids: Iterable[int | str]) -> tuple[Counter[str], int]:
     """Look all ids up; count them by state or by kind of error, and add up the credits."""
     counts: Counter[str] = Counter()
-    kredi = 0
+    kredi = failed = 0
     began = shown = monotonic()
     async with connect() as client, aclosing(client.iter_gonderimler(ids)) as results:
         async for result in results:
@@ -64,6 +65,9 @@ async def check(ids: Iterable[int | str]) -> tuple[Counter[str], int]:
                 kredi += result.gonderim.kredi_toplam
             else:
                 counts[type(result.error).__name__] += 1
+                failed += 1
+                if failed <= ERRORS_SHOWN:
+                    print(f"{result.id}: {result.error}", file=sys.stderr)
             if monotonic() - shown > 0.2:
                 shown = monotonic()
                 show_progress(counts.total(), began)
@@ -86,10 +90,11 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return 130
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
+    except (OSError, ValueError) as error:  # no such file, not UTF-8, a key that is none
+        print(*sys.argv[1:], error, sep=": ", file=sys.stderr)
         return 2
-    print(f"Checked {counts.total():,} packets:")
+    panel = "" if os.environ.get("VAIROSMS_API_KEY") else " (of the sandbox panel)"
+    print(f"Checked {counts.total():,} packets{panel}:")
     for name, count in counts.most_common():
         print(f"  {name:<24}{count:>8,}")
     print(f"  {'credits charged':<24}{kredi:>8,}")

@@ -19,7 +19,11 @@ async def main(gonderim_id: str) -> int:
     """Look the packet up, tell what is known of it, and return the exit code."""
     async with AsyncExitStack() as stack:
         if os.environ.get("VAIROSMS_API_KEY"):
-            client = VairoSMSClient()
+            try:
+                client = VairoSMSClient()
+            except ValueError as error:  # VAIROSMS_API_KEY or VAIROSMS_BASE_URL cannot be used
+                print(error, file=sys.stderr)
+                return 2
         else:
             panel = await stack.enter_async_context(SandboxPanel())
             client = VairoSMSClient(panel.api_key, base_url=panel.base_url)
@@ -47,5 +51,5 @@ async def main(gonderim_id: str) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "52")))
-    except ValueError as error:  # VAIROSMS_API_KEY or VAIROSMS_BASE_URL cannot be used
-        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)

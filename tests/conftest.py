@@ -13,8 +13,8 @@ from tests.helpers import KEY, bulk_tasks
 from vairosms_async import VairoSMSClient
 from vairosms_async.sandbox import SandboxPanel
 
-# pytest-asyncio asks for the current event loop, and before Python 3.14 that makes one, which nobody
-# closes: its ResourceWarning would be some test's failure. Once told "none", Python makes none.
+# pytest-asyncio asks for the current event loop, and before Python 3.14 that makes one, which
+# nobody closes: its ResourceWarning would be some test's failure. Told "none", Python makes none.
 asyncio.set_event_loop(None)
 
 # aioresponses 0.7.9 makes its responses without `stream_writer`, which aiohttp has required since
