@@ -69,6 +69,13 @@ def test_the_message_alone_makes_one(cls):
     assert cls().gonderim_id is None
 
 
+def test_what_is_not_told():
+    assert VairoSMSConnectionError().reason == "other"
+    assert (VairoSMSTimeoutError().reason, VairoSMSTimeoutError().last) == ("timeout", None)
+    assert (VairoSMSResponseError().status, VairoSMSResponseError().excerpt) == (None, "")
+    assert VairoSMSAPIError().status == 0
+
+
 def test_builtin_names_catch_them():
     with pytest.raises(TimeoutError):
         raise VairoSMSTimeoutError("geç")
