@@ -22,6 +22,7 @@ from vairosms_async import (
     VairoSMSError,
     VairoSMSRateLimitError,
     VairoSMSResponseError,
+    VairoSMSTimeoutError,
     gonderim_from_dict,
     gonderim_to_dict,
     redact_url,
@@ -55,6 +56,15 @@ async def lookups(client: VairoSMSClient, several: bool) -> None:
         assert_type(result.gonderim, Gonderim | None)
         assert_type(result.error, VairoSMSError | None)
         assert_type(result.unwrap(), Gonderim)
+
+
+async def waits(client: VairoSMSClient) -> None:
+    assert_type(await client.wait_gonderim("52", timeout=3600, poll_interval=5), Gonderim)
+    results = client.wait_gonderimler(ids_from_database(), max_poll_interval=120)
+    assert_type(results, AsyncGenerator[GonderimResult, None])
+    error = (await anext(results)).error
+    if isinstance(error, VairoSMSTimeoutError):
+        assert_type(error.last, Gonderim | None)
 
 
 def records(gonderim: Gonderim, log: GonderimLog) -> None:
