@@ -91,6 +91,8 @@ async def run(panel, work, leave_at):
             assert client._shared.slots._value == CAP
             assert not client._shared.bulk_tasks
             assert not client._shared.interruptible
+            if panel.requests:  # each connection is back in the pool, or closed
+                assert not client._shared._transport.session.connector._acquired
     assert panel.peak <= CAP
     for gonderim_id, outcome in outcomes.items():
         if isinstance(outcome, Gonderim):
