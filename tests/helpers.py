@@ -97,6 +97,11 @@ async def request_head(reader: asyncio.StreamReader) -> bytes:
     return await reader.readuntil(b"\r\n\r\n")
 
 
+def id_of(head: bytes) -> int:
+    """Read which packet a request asks for; the base URL has no path."""
+    return int(head.split(b"/")[2].split(b"?")[0])
+
+
 def http(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
     """Write a whole HTTP answer."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]

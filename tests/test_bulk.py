@@ -10,7 +10,7 @@ from contextlib import aclosing
 
 import pytest
 
-from tests.helpers import KEY, answer, bulk_tasks, http, raw_server, request_head
+from tests.helpers import KEY, answer, bulk_tasks, http, id_of, raw_server, request_head
 from vairosms_async import (
     Gonderim,
     RetryPolicy,
@@ -160,7 +160,7 @@ async def test_results_come_as_they_complete(client):
 
     async def serve(reader, writer):
         while True:
-            gonderim_id = int((await request_head(reader)).split(b"/")[2].split(b"?")[0])
+            gonderim_id = id_of(await request_head(reader))
             if gonderim_id == 1:
                 await slow.wait()
             writer.write(http(answer({"id": gonderim_id})))
@@ -404,7 +404,7 @@ async def test_answers_that_came_with_the_refusal_are_kept():
 
     async def serve(reader, writer):
         while True:
-            gonderim_id = int((await request_head(reader)).split(b"/")[2].split(b"?")[0])
+            gonderim_id = id_of(await request_head(reader))
             waiting[gonderim_id] = writer
             if len(waiting) == 4:
                 for one in (1, 3, 4):

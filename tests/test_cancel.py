@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.helpers import KEY, answer, bulk_tasks, http, raw_server, request_head
+from tests.helpers import KEY, answer, bulk_tasks, http, id_of, raw_server, request_head
 from vairosms_async import RetryPolicy, VairoSMSClient
 from vairosms_async.sandbox import Fault, SandboxPanel
 
@@ -236,7 +236,7 @@ class Limiter:
 async def in_pieces(reader, writer):
     """Answer in pieces, so that headers and body are waited for."""
     while True:
-        gonderim_id = int((await request_head(reader)).split(b"/")[2].split(b"?")[0])
+        gonderim_id = id_of(await request_head(reader))
         data = http(answer({"id": gonderim_id}))
         for start in range(0, len(data), 150):
             writer.write(data[start : start + 150])

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.helpers import KEY, answer, bulk_tasks, error, http, raw_server, request_head
+from tests.helpers import KEY, answer, bulk_tasks, error, http, id_of, raw_server, request_head
 from vairosms_async import (
     Gonderim,
     GonderimResult,
@@ -325,7 +325,7 @@ async def test_hostile(name, way):
 
     async def serve(reader, writer):
         while b"/52?" not in (head := await request_head(reader)) or not hostile:
-            gonderim_id = int(head.split(b"/")[2].split(b"?")[0])
+            gonderim_id = id_of(head)
             writer.write(http(answer({"id": gonderim_id})))
         if isinstance(case, bytes):
             writer.write(case)
@@ -377,10 +377,6 @@ async def test_a_bomb_is_measured():
 
 
 # ---- kept connections --------------------------------------------------------------------------
-
-
-def id_of(head):
-    return int(head.split(b"/")[2].split(b"?")[0])
 
 
 async def test_a_kept_connection_that_the_server_has_closed():

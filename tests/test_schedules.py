@@ -12,7 +12,7 @@ import looptime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers import KEY, answer, bulk_tasks, http, raw_server, request_head
+from tests.helpers import KEY, answer, bulk_tasks, http, id_of, raw_server, request_head
 from vairosms_async import Gonderim, RetryPolicy, VairoSMSClient, VairoSMSError
 
 STEPS = {
@@ -50,7 +50,7 @@ class Panel:
     async def serve(self, reader, writer):
         loop = asyncio.get_running_loop()
         while True:
-            gonderim_id = int((await request_head(reader)).split(b"/")[2].split(b"?")[0])
+            gonderim_id = id_of(await request_head(reader))
             if loop.time() < self.paused_until:
                 self.broken.append(f"{gonderim_id} sent at {loop.time()} in a pause")
             number = self.requests.total()

@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 import pytest
 
-from tests.helpers import KEY, answer, http, raw_server, request_head
+from tests.helpers import KEY, answer, http, id_of, raw_server, request_head
 from vairosms_async import (
     Gonderim,
     RetryPolicy,
@@ -215,7 +215,7 @@ class Throttled:
                 self.refused_at = loop.time()
                 writer.write(http(b"", f"{self.status} No", self.header, "Content-Type: x/y"))
             else:
-                gonderim_id = int(head.split(b"/")[2].split(b"?")[0])
+                gonderim_id = id_of(head)
                 writer.write(http(answer({"id": gonderim_id})))
             await writer.drain()
 
