@@ -277,6 +277,7 @@ class VairoSMSClient:
         timeout: float | None = None,
         poll_interval: float = 2.0,
         max_poll_interval: float = 60.0,
+        changes: bool = False,
     ) -> AsyncGenerator[GonderimResult]:
         """Poll many packets until they are final, and give each as it is.
 
@@ -291,10 +292,12 @@ class VairoSMSClient:
             poll_interval: As for `wait_gonderim`.
             max_poll_interval: As for `wait_gonderim`; longer, where more polls are due than the
                 client's cap lets through.
+            changes: True: give each packet also when it is first seen, and whenever its state has
+                changed, final or not. False (default): only when its wait ends.
 
         Yields:
             One result per packet: its final record, or the error that ended its wait, as
-            `wait_gonderim` raises it.
+            `wait_gonderim` raises it. With `changes`, its earlier records before that.
 
         Raises:
             VairoSMSAuthError: The panel refused the key; nothing more is asked.
@@ -304,13 +307,15 @@ class VairoSMSClient:
         """
         check_ids(ids)
         intervals = check_intervals(timeout, poll_interval, max_poll_interval)
-        return self._wait(ids, self._shared.max_concurrency, intervals)
+        return self._wait(ids, self._shared.max_concurrency, intervals, changes=changes)
 
     def _wait(
         self,
         ids: Iterable[SupportsIndex | str] | AsyncIterable[SupportsIndex | str],
         limit: int,
         intervals: Intervals,
+        *,
+        changes: bool = False,
     ) -> AsyncGenerator[GonderimResult]:
         scrub = self._shared.endpoint.scrub
         return wait(
@@ -319,6 +324,7 @@ class VairoSMSClient:
             limit,
             read_id=lambda given: read_id(given, scrub),
             intervals=intervals,
+            changes=changes,
         )
 
     async def close(self) -> None:

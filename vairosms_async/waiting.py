@@ -52,7 +52,13 @@ def check_intervals(timeout: Any, poll_interval: Any, max_poll_interval: Any) ->
 
 
 async def wait(
-    host: Host, ids: Ids | AsyncIds, limit: int, *, read_id: ReadId, intervals: Intervals
+    host: Host,
+    ids: Ids | AsyncIds,
+    limit: int,
+    *,
+    read_id: ReadId,
+    intervals: Intervals,
+    changes: bool = False,
 ) -> AsyncGenerator[GonderimResult]:
     """Poll ids until they are final, and yield each as it is.
 
@@ -62,6 +68,7 @@ async def wait(
         limit: Workers at most.
         read_id: Takes an id as callers give it.
         intervals: When to poll.
+        changes: Yield also what is not final, when it is first seen and when its state changes.
     """
     schedule = _Schedule(ids, host.tasks, read_id, intervals)
 
@@ -74,13 +81,14 @@ async def wait(
         if result is not None and _ends_wait(result):
             schedule.drop(waiting)
             return result
-        if result is not None and result.gonderim is not None:
-            waiting.last = result.gonderim
+        seen = None if result is None else result.gonderim
+        changed = seen is not None and _state(seen) != _state(waiting.last)
+        waiting.last = seen or waiting.last
         if waiting.deadline is not None and _has_come(waiting.deadline):
             schedule.drop(waiting)
             return GonderimResult(waiting.id, error=_too_late(waiting, intervals.timeout))
         schedule.put_back(waiting)
-        return None
+        return result if changes and changed else None
 
     try:
         async with aclosing(stream(evolve(host, lookup=poll), schedule, limit)) as results:
@@ -203,6 +211,10 @@ async def _until(deadline: float | None, lookup: Lookup, gonderim_id: int) -> Go
         if not within.expired():
             raise
         return None
+
+
+def _state(gonderim: Gonderim | None) -> int | None:
+    return None if gonderim is None else gonderim.paket_durum
 
 
 def _ends_wait(result: GonderimResult) -> bool:

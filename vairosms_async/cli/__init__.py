@@ -1,0 +1,21 @@
+"""The ``vairosms`` command: packet checks for people who do not write Python.
+
+Its own needs (click, rich, aiolimiter, filelock) are the extra ``cli``.
+"""
+
+import sys
+
+EXTRA = frozenset(("aiolimiter", "click", "filelock", "rich"))
+
+
+def main() -> int:
+    """Run the command and return its exit code; without the extra, say how to install it."""
+    try:
+        from .commands import run  # noqa: PLC0415 (the extra may not be there)
+    except ModuleNotFoundError as exc:
+        if exc.name not in EXTRA:
+            raise
+        advice = "pip install 'vairosms-async[cli]'"
+        print(f"vairosms: the command needs {exc.name}: {advice}", file=sys.stderr)  # noqa: T201
+        return 2
+    return run()

@@ -1,0 +1,286 @@
+"""A bulk check: lines of ids in, lines of results out."""
+
+import asyncio
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from attrs import define, field, frozen
+
+from vairosms_async import (
+    GonderimResult,
+    VairoSMSAPIError,
+    VairoSMSClient,
+    VairoSMSError,
+    VairoSMSInvalidIdError,
+    VairoSMSRateLimitError,
+    VairoSMSServerError,
+)
+
+from .display import Progress
+from .formats import Format, entry_of
+from .ids import SHOWN, IdReader, Line
+from .ledger import Ledger, read_number
+from .offloop import off_loop
+from .out import Output
+from .settings import Throttle
+from .tally import Tally
+from .trouble import NOT_STARTED, STOPPED, Trouble
+
+CHUNK = 1 << 16
+TICK = 0.25
+"""Seconds between two looks at the display and at what waits to be written; well under a second."""
+
+
+class Source(Protocol):
+    """Where the lines of a bulk check come from."""
+
+    def lines(self) -> AsyncGenerator[Line]:
+        """Give them as they come."""
+        ...
+
+
+@frozen
+class Numbers:
+    """The ids from 1 to a number."""
+
+    last: int
+
+    async def lines(self) -> AsyncGenerator[Line]:
+        """Give them."""
+        for number in range(1, self.last + 1):
+            yield Line(number, str(number))
+
+
+@frozen
+class Input:
+    """A file of ids, or stdin.
+
+    Attributes:
+        path: The file; ``-`` is stdin.
+        column: As for `IdReader`.
+        encoding: As for `IdReader`.
+    """
+
+    path: str
+    column: str | None
+    encoding: str | None
+
+    def is_regular(self) -> bool:
+        """Tell whether it can be read more than once."""
+        return self.path != "-" and Path(self.path).is_file()
+
+    def spooled(self, folder: Path) -> "Input":
+        """Copy what can be read only once into a file in `folder`."""
+        fd = self._open()
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as copy:
+            while chunk := self._read(fd):
+                copy.write(chunk)
+        return Input(copy.name, self.column, self.encoding)
+
+    def scan(self) -> Iterator[Line]:
+        """Read all lines, before anything else is done."""
+        reader, fd = IdReader(self.column, self.encoding), self._open()
+        try:
+            while chunk := self._read(fd):
+                yield from reader.feed(chunk)
+            yield from reader.feed(b"", final=True)
+        finally:
+            os.close(fd)
+
+    async def lines(self) -> AsyncGenerator[Line]:
+        """Read the lines as they come."""
+        reader, fd = IdReader(self.column, self.encoding), self._open()
+        while chunk := await off_loop(lambda: self._read(fd)):
+            for line in reader.feed(chunk):
+                yield line
+        for line in reader.feed(b"", final=True):
+            yield line
+        # Not closed where it is left early: a thread may be reading it.
+        os.close(fd)
+
+    def _open(self) -> int:
+        if self.path == "-":
+            return os.dup(0)
+        try:
+            return os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        except OSError as exc:
+            raise Trouble(f"{self.path}: {exc.strerror}", NOT_STARTED) from None
+
+    def _read(self, fd: int) -> bytes:
+        try:
+            return os.read(fd, CHUNK)
+        except OSError as exc:
+            raise Trouble(f"{self.path}: {exc.strerror}", STOPPED) from None
+
+
+@frozen
+class Waiting:
+    """How packets are waited for that are not final yet.
+
+    Attributes:
+        timeout: Seconds for each of them; None for as long as it takes.
+    """
+
+    timeout: float | None
+
+
+@define
+class Bulk:
+    """One run over one input.
+
+    Attributes:
+        client: Asks the panel.
+        throttle: Of the client; counts the requests.
+        source: The lines.
+        out: Takes the results.
+        format: How they are written.
+        tally: Counts them.
+        progress: Shows how it gets on.
+        ledger: Knows which lines are finished already; None: none is.
+        waiting: Wait until packets are final.
+        max_failures: Failures in a row, with no record between them, that end the run; 0: none do.
+    """
+
+    client: VairoSMSClient
+    throttle: Throttle
+    source: Source
+    out: Output
+    format: Format
+    tally: Tally
+    progress: Progress
+    ledger: Ledger | None = None
+    waiting: Waiting | None = None
+    max_failures: int = 0
+    _asked: int = field(init=False, default=0)
+    _is_waiting: bool = field(init=False, default=False)
+    _in_flight: dict[int, list[int]] = field(init=False, factory=lambda: defaultdict(list))
+    _not_final: dict[int, int | list[int]] = field(init=False, factory=dict[int, int | list[int]])
+    _failures_in_a_row: int = field(init=False, default=0)
+
+    async def run(self) -> None:
+        """Check all lines.
+
+        Raises:
+            VairoSMSAuthError: The panel refused the key.
+            Trouble: The run ends early.
+        """
+        ticker = asyncio.create_task(self._tick())
+        try:
+            await self._check()
+            if self._not_final:
+                await self._wait()
+        finally:
+            ticker.cancel()
+            await asyncio.wait([ticker])
+            await self.out.finish()
+        if not ticker.cancelled():
+            ticker.result()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            await self.out.flush()
+            if not self._is_waiting:
+                # Later, requests are polls too.
+                self.progress.retries = max(0, self.throttle.requests - self._asked)
+            self.progress.update()
+
+    async def _check(self) -> None:
+        async with (
+            aclosing(self.source.lines()) as lines,
+            aclosing(self._ids(lines)) as ids,
+            aclosing(self.client.iter_gonderimler(ids)) as results,
+        ):
+            async for result in results:
+                gonderim_id = int(result.id)
+                line = self._in_flight[gonderim_id].pop()
+                if not self._in_flight[gonderim_id]:
+                    del self._in_flight[gonderim_id]
+                is_final = result.gonderim is None or result.gonderim.is_final
+                if self.waiting is not None and not is_final:
+                    self._wait_for(gonderim_id, line)
+                    if self.ledger is not None:  # which can take it out again
+                        self._write(line, result)
+                else:
+                    self._take(line, result)
+                self._check_panel(result.error)
+                await self.out.make_room()
+
+    async def _ids(self, lines: AsyncIterator[Line]) -> AsyncGenerator[int]:
+        async for line in lines:
+            if self.ledger is not None and self.ledger.is_finished(line.number):
+                continue
+            number = read_number(line)
+            if number is not None:
+                self._in_flight[number].append(line.number)
+                self._asked += 1
+                yield number
+            else:
+                self._take(line.number, await refuse(self.client, line))
+                await self.out.make_room()
+
+    async def _wait(self) -> None:
+        self._is_waiting = True
+        timeout = None if self.waiting is None else self.waiting.timeout
+        waits = self.client.wait_gonderimler(list(self._not_final), timeout=timeout)
+        async with aclosing(waits) as results:
+            async for result in results:
+                lines = self._not_final.pop(int(result.id))
+                for line in lines if isinstance(lines, list) else [lines]:
+                    self.progress.waiting -= 1
+                    self._take(line, result)
+                await self.out.make_room()
+
+    def _wait_for(self, gonderim_id: int, line: int) -> None:
+        # An int where there is one line, as nearly always: a list for each takes twice the memory.
+        before = self._not_final.get(gonderim_id)
+        if before is None:
+            self._not_final[gonderim_id] = line
+        else:
+            self._not_final[gonderim_id] = [
+                *(before if isinstance(before, list) else [before]),
+                line,
+            ]
+        self.progress.waiting += 1
+
+    def _take(self, line: int, result: GonderimResult) -> None:
+        self.tally.add(entry_of(line, result))
+        self._write(line, result)
+
+    def _write(self, line: int, result: GonderimResult) -> None:
+        self.out.add(line, self.format.write(line, result, datetime.now().astimezone()))
+
+    def _check_panel(self, error: VairoSMSError | None) -> None:
+        if says_no(error):
+            return
+        self._failures_in_a_row = 0 if error is None else self._failures_in_a_row + 1
+        if self._failures_in_a_row == self.max_failures and error is not None:
+            raise Trouble(
+                f"stopped: {self.max_failures} lookups in a row failed and none found its packet "
+                f"(--max-failures). The last: {error}",
+                STOPPED,
+            )
+
+
+def says_no(error: VairoSMSError | None) -> bool:
+    """Tell whether an error is the panel's answer about one packet, so that the panel is there."""
+    return isinstance(error, VairoSMSAPIError) and not isinstance(
+        error, VairoSMSServerError | VairoSMSRateLimitError
+    )
+
+
+async def refuse(client: VairoSMSClient, line: Line) -> GonderimResult:
+    """Give the result of a line that has no id."""
+    text = line.text if len(line.text) <= SHOWN else f"{line.text[: SHOWN - 1]}…"
+    # No request: the client says why it is none, and takes the key out, should it stand there.
+    async with aclosing(client.iter_gonderimler([text])) as results:
+        result = await anext(results)
+    if line.problem is None:
+        return result
+    return GonderimResult(result.id, error=VairoSMSInvalidIdError(line.problem))

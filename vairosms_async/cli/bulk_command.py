@@ -1,0 +1,258 @@
+"""``vairosms bulk``: a file of ids in, a file of results out, and on after whatever ends it."""
+
+import asyncio
+import os
+import shlex
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+from attrs import define, field
+
+from vairosms_async import PaketDurum
+
+from . import display
+from .bulk import Bulk, Input, Waiting
+from .common import ABOUT_THE_KEY, SECONDS, complete, key_file
+from .formats import FORMATS, Entry, Format
+from .ids import IdReader
+from .ledger import Ledger
+from .out import OutFile, Output
+from .settings import Throttle, check_key, open_client
+from .tally import Tally
+from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, STOPPED, Signals, Trouble
+
+_EPILOG = f"""\b
+Examples:
+  vairosms bulk ids.txt -o results.jsonl
+  vairosms bulk export.csv --column paket_id -o results.csv --rate 50
+  vairosms bulk ids.txt -o results.jsonl --resume
+  cut -f2 ids.tsv | vairosms bulk - -o - | jq .gonderim.paket_durum
+
+{ABOUT_THE_KEY}
+
+Exit codes: 0 all found, 1 some failed, 2 not started, 3 key refused, 4 stopped early (disk, pipe,
+panel down), 130 Ctrl-C, 143 SIGTERM. After any of them, --resume goes on where it ended."""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True))
+@click.option(
+    "-o", "--output", "out", metavar="OUT", required=True, type=click.Path(),
+    help="Where results go, one line for each line of FILE; - is stdout.",
+)  # fmt: skip
+@click.option(
+    "--format", "format_name", type=click.Choice(sorted(FORMATS)),
+    help="JSON Lines, or CSV that Excel opens. Default: csv if OUT ends in .csv, else jsonl.",
+)  # fmt: skip
+@click.option("--column", help="FILE is CSV, with the ids in this column: its name, or its number.")
+@click.option(
+    "--encoding",
+    help="FILE's encoding. Default: UTF-8 or UTF-16 by its mark, else UTF-8, and windows-1254 for "
+    "what is not UTF-8.",
+)
+@click.option(
+    "--resume", is_flag=True,
+    help="Complete OUT: ask for what failed or is missing (with --wait: or is not final).",
+)  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Begin anew, even if OUT exists.")
+@click.option(
+    "--wait", is_flag=True, help="Then poll packets that are in progress until they are final."
+)
+@click.option(
+    "--wait-timeout", type=SECONDS,
+    help="With --wait: seconds for each packet. Default: as long as it takes.",
+)  # fmt: skip
+@click.option(
+    "--max-concurrency", type=click.IntRange(min=1), default=16, show_default=True,
+    help="Lookups in flight at most.",
+)  # fmt: skip
+@click.option("--rate", type=SECONDS, help="Requests a second at most. Default: no limit.")
+@click.option(
+    "--timeout", type=SECONDS, default=30.0, show_default=True, help="Seconds for one request."
+)
+@click.option(
+    "--max-failures", type=click.IntRange(min=0), default=100, show_default=True,
+    help="Stop when so many lookups in a row have failed, with no record between them (an answer "
+    'about a packet, such as "not found", does not count); 0: never.',
+)  # fmt: skip
+@key_file
+@click.option("--quiet", "-q", is_flag=True, help="No progress and no summary.")
+@click.pass_obj
+def bulk(signals: Signals, /, **options: Any) -> int:
+    """Check all packet ids of FILE; - is stdin.
+
+    FILE has one id a line, or is CSV with --column (comma, semicolon or tab). Blank lines and lines
+    that start with # are skipped; a line that is no id gets a result with its error.
+    """
+    return Job(signals, **options).run()
+
+
+@define
+class Job:
+    """One run of ``vairosms bulk``; the attributes are its options."""
+
+    signals: Signals
+    file: str
+    out: str
+    format_name: str | None
+    column: str | None
+    encoding: str | None
+    resume: bool
+    overwrite: bool
+    wait: bool
+    wait_timeout: float | None
+    max_concurrency: int
+    rate: float | None
+    timeout: float
+    max_failures: int
+    api_key_file: str | None
+    quiet: bool
+    tally: Tally = field(init=False, factory=Tally)
+    total: int | None = field(init=False, default=None)
+    kept: int = field(init=False, default=0)
+    _said: bool = field(init=False, default=False)
+
+    def run(self) -> int:
+        """Check the options, and do what they say; return the exit code."""
+        self._check_options()
+        check_key(self.api_key_file)
+        format_ = FORMATS[
+            self.format_name or ("csv" if self.out.lower().endswith(".csv") else "jsonl")
+        ]
+        source = Input(self.file, self.column, self.encoding)
+        IdReader(self.column, self.encoding)  # says it, if there is no such encoding
+        with ExitStack() as stack:
+            if self._is_stream():
+                return self._run_to_stream(source, format_)
+            if self.resume and not source.is_regular():
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="vairosms-"))
+                source = source.spooled(Path(folder))
+            file = OutFile(self.out, format_)
+            stack.enter_context(file.locked())
+            return self._run_to_file(source, file)
+
+    def _check_options(self) -> None:
+        if self.resume and self.overwrite:
+            raise click.UsageError("--resume completes OUT and --overwrite begins anew: give one")
+        if self.wait_timeout is not None and not self.wait:
+            raise click.UsageError("--wait-timeout is for --wait")
+        if self._is_stream():
+            if self.resume or self.overwrite:
+                raise click.UsageError("--resume and --overwrite are for an OUT that is a file")
+        elif Path(self.out).is_dir():
+            raise Trouble(f"{self.out}: Is a directory", NOT_STARTED)
+        elif self.file != "-" and Path(self.out).exists() and Path(self.out).samefile(self.file):
+            raise Trouble("OUT is FILE: give another OUT", NOT_STARTED)
+
+    def _is_stream(self) -> bool:
+        out = Path(self.out)
+        return self.out == "-" or (out.exists() and not out.is_file() and not out.is_dir())
+
+    def _run_to_stream(self, source: Input, format_: Format) -> int:
+        self._count(source, None)
+        try:
+            fd = os.dup(1) if self.out == "-" else os.open(self.out, os.O_WRONLY)
+            os.write(fd, format_.header)
+        except OSError as exc:
+            raise Trouble(f"{self.out}: {exc.strerror}", STOPPED) from None
+        try:
+            return self._check(
+                source, Output(fd, "stdout" if self.out == "-" else self.out), format_
+            )
+        finally:
+            os.close(fd)
+
+    def _run_to_file(self, source: Input, file: OutFile) -> int:
+        exists = self.resume and file.path.exists()
+        ledger = Ledger(self._is_finished, self.tally) if exists or self.wait else None
+        self._count(source, ledger)
+        if exists and ledger is not None:
+            fd = file.reopen(ledger)
+            self.kept = ledger.finished
+        else:
+            fd = file.create(overwrite=self.overwrite)
+        self.signals.last_words = self._say_how_to_go_on
+        try:
+            exit_code = self._check(source, Output(fd, self.out, ledger), file.format, ledger)
+        except (asyncio.CancelledError, KeyboardInterrupt, Trouble) as exc:
+            if isinstance(exc, Trouble):
+                exc.show()
+            elif not self.signals.received:
+                raise
+            self._say_how_to_go_on()
+            return exc.exit_code if isinstance(exc, Trouble) else self.signals.exit_code
+        finally:
+            os.close(fd)
+        if ledger is not None and ledger.superseded:
+            file.tidy(ledger)
+        return exit_code
+
+    def _is_finished(self, entry: Entry) -> bool:
+        return entry.error is None and (not self.wait or _is_final(entry.durum))
+
+    def _count(self, source: Input, ledger: Ledger | None) -> None:
+        """Read the input once, before anything is asked: it may be none."""
+        if not source.is_regular():
+            return
+        self.total = 0
+        for line in source.scan():
+            self.total += 1
+            if ledger is not None:
+                ledger.expect(line)
+
+    def _check(
+        self, source: Input, out: Output, format_: Format, ledger: Ledger | None = None
+    ) -> int:
+        stderr = display.console(stderr=True)
+        progress = display.Progress(stderr, self.tally, self.total, quiet=self.quiet)
+        throttle = Throttle(self.rate)
+
+        async def check() -> int:
+            async with open_client(
+                self.api_key_file,
+                max_concurrency=self.max_concurrency,
+                timeout=self.timeout,
+                throttle=throttle,
+            ) as client:
+                with progress.shown():
+                    await Bulk(
+                        client,
+                        throttle,
+                        source,
+                        out,
+                        format_,
+                        self.tally,
+                        progress,
+                        ledger=ledger,
+                        waiting=Waiting(self.wait_timeout) if self.wait else None,
+                        max_failures=self.max_failures,
+                    ).run()
+            return SOME_FAILED if self.tally.failed else ALL_FOUND
+
+        exit_code = complete(self.signals, check())
+        if not self.quiet:
+            earlier = f", {self.kept:,} of them in earlier runs;" if self.kept else ""
+            title = f"Checked {display.counted(self.tally.total, 'line')}{earlier}{progress.pace()}"
+            notes = [] if self.out == "-" else [f"Results: {self.out}"]
+            display.show_summary(stderr, title, self.tally, notes)
+        return exit_code
+
+    def _say_how_to_go_on(self) -> None:
+        if self._said:
+            return
+        self._said = True
+        of = "" if self.total is None else f" of {self.total:,}"
+        click.echo(
+            f"{self.out} has the results of {self.tally.total:,}{of} lines. To go on:", err=True
+        )
+        arguments = [arg for arg in sys.argv[1:] if arg not in ("--overwrite", "--resume")]
+        before = "... | " if self.file == "-" else ""
+        click.echo(f"  {before}{shlex.join(['vairosms', *arguments, '--resume'])}", err=True)
+
+
+def _is_final(durum: int | None) -> bool:
+    return durum is not None and PaketDurum(durum).is_final

@@ -1,0 +1,40 @@
+"""What the commands have in common."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import click
+
+from vairosms_async import VairoSMSAuthError
+
+from .trouble import KEY_REFUSED, Signals, Trouble
+
+ABOUT_THE_KEY: Final = (
+    "The API key comes from the environment's VAIROSMS_API_KEY or from --api-key-file, never from "
+    "an argument, where other users see it. HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE count as "
+    "they do for curl."
+)
+SECONDS: Final = click.FloatRange(min=0, min_open=True)
+
+key_file = click.option(
+    "--api-key-file",
+    type=click.Path(dir_okay=False),
+    help="A file that holds the API key. Default: the environment's VAIROSMS_API_KEY.",
+)
+
+
+def complete(signals: Signals, work: Coroutine[Any, Any, int]) -> int:
+    """Run a coroutine to its end, or to a signal's."""
+
+    async def run_to_the_end() -> int:
+        signals.cancel_on_signal()
+        try:
+            return await work
+        finally:
+            signals.interrupt_on_signal()
+
+    try:
+        return asyncio.run(run_to_the_end())
+    except VairoSMSAuthError as exc:
+        raise Trouble(f"the panel refused the API key: {exc}", KEY_REFUSED) from None

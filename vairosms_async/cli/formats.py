@@ -1,0 +1,235 @@
+"""The lines of OUT, out and in again: JSON Lines, and CSV for Excel in Turkish."""
+
+import csv
+import io
+import json
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from attrs import frozen
+
+from vairosms_async import (
+    Gonderim,
+    GonderimLog,
+    GonderimResult,
+    VairoSMSError,
+    VairoSMSTimeoutError,
+    gonderim_to_dict,
+)
+
+MAX_ID: Final = 2**64 - 1
+
+
+@frozen
+class Entry:
+    """What a line of OUT says, as far as the command counts it.
+
+    Attributes:
+        line: The input's line, from 1.
+        id: The packet; 0 where that line has no id.
+        durum: Its state, or None where no record came.
+        kredi: Credits charged.
+        hata_kodu: Why the packet failed, if it did and the panel said so.
+        error: What kind of error stands there, or None.
+    """
+
+    line: int
+    id: int
+    durum: int | None
+    kredi: int
+    hata_kodu: str | None
+    error: str | None
+
+
+def valid_id(value: object) -> int:
+    """Return an id as the panel could have one; 0 for what is none."""
+    return value if type(value) is int and 0 < value <= MAX_ID else 0
+
+
+def entry_of(line: int, result: GonderimResult) -> Entry:
+    """Say what the line of a result will say."""
+    gonderim, error = record_of(result), result.error
+    durum, kredi, hata_kodu = None, 0, None
+    if gonderim is not None:
+        durum, kredi = gonderim.paket_durum, gonderim.kredi_toplam
+        hata_kodu = None if gonderim.log is None else gonderim.log.hata_kodu
+    kind = None if error is None else _kind(*_facts(error))
+    return Entry(line, valid_id(result.id), durum, kredi, hata_kodu, kind)
+
+
+def record_of(result: GonderimResult) -> Gonderim | None:
+    """Return the record; of a wait that took too long, the last that was seen."""
+    if isinstance(result.error, VairoSMSTimeoutError):
+        return result.error.last
+    return result.gonderim
+
+
+class Format(Protocol):
+    """How results stand in a file, one a line; a line has one newline, at its end."""
+
+    name: str
+    header: bytes
+
+    def write(self, line: int, result: GonderimResult, checked_at: datetime) -> bytes:
+        """Write a line."""
+        ...
+
+    def read(self, line: bytes) -> Entry:
+        """Read a line; ValueError if it is none of this format's."""
+        ...
+
+
+class JsonLines:
+    """One JSON object a line."""
+
+    name = "jsonl"
+    header = b""
+
+    def write(self, line: int, result: GonderimResult, checked_at: datetime) -> bytes:
+        """Write a line."""
+        gonderim, error = record_of(result), result.error
+        fields = {
+            "line": line,
+            "id": result.id,
+            "gonderim": gonderim and gonderim_to_dict(gonderim),
+            "error": error and dict(zip(_ERROR, _facts(error), strict=True)),
+            "checked_at": checked_at.isoformat(timespec="seconds"),
+        }
+        # What cannot be UTF-8 (an argument that is not text) is written as JSON escapes it.
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        return text.encode(errors="backslashreplace") + b"\n"
+
+    def read(self, line: bytes) -> Entry:
+        """Read a line; ValueError if it is none of ours."""
+        fields = json.loads(line)
+        try:
+            gonderim: dict[str, Any] = fields["gonderim"] or {}
+            error: dict[str, Any] | None = fields["error"]
+            return Entry(
+                _whole(fields["line"]),
+                valid_id(fields["id"]),
+                _whole(gonderim["paket_durum"]) if gonderim else None,
+                _whole(gonderim["kredi_toplam"]) if gonderim else 0,
+                _hata_kodu(gonderim),
+                None if error is None else _kind(*(error[name] for name in _ERROR)),
+            )
+        except (KeyError, TypeError) as exc:
+            raise ValueError(f"not a line of ours: {exc}") from None
+
+
+_ERROR = ("type", "message", "status", "kod")
+_COLUMNS = (
+    "line", "id", "paket_durum", "durum", "sms_baslik", "numara_toplam", "kredi_toplam",
+    "created_at", "ileri_tarih", "sonlanma_zamani", "gecerlilik_suresi", "hata_kodu", "log_mesaj",
+    "error_type", "error_message", "error_status", "error_kod", "checked_at",
+)  # fmt: skip
+
+
+class ExcelCsv:
+    """CSV as Excel opens it on a Turkish machine: UTF-8 with its mark, semicolons, CRLF.
+
+    Excel makes numbers, dates and formulas of what looks like them, quoted or not. So a text that
+    begins with a digit has a tab before it, which does not show: ``08505326480`` keeps its zero.
+    One that begins with ``=``, ``+``, ``-`` or ``@`` has an apostrophe, as OWASP advises.
+    """
+
+    name = "csv"
+    header = b"\xef\xbb\xbf" + ";".join(_COLUMNS).encode() + b"\r\n"
+
+    def write(self, line: int, result: GonderimResult, checked_at: datetime) -> bytes:
+        """Write a line."""
+        gonderim = record_of(result)
+        buffer = io.StringIO(newline="")
+        csv.writer(buffer, delimiter=";", lineterminator="\r\n").writerow(
+            (
+                line,
+                # Beyond 15 digits, Excel's numbers are rounded.
+                result.id if valid_id(result.id) and len(str(result.id)) <= 15
+                else _text(str(result.id)),
+                *(_EMPTY if gonderim is None else _cells(gonderim)),
+                *(("",) * 4 if result.error is None else map(_text, _facts(result.error))),
+                checked_at.strftime("%Y-%m-%d %H:%M:%S"),
+            )
+        )  # fmt: skip
+        return buffer.getvalue().encode(errors="backslashreplace")
+
+    def read(self, line: bytes) -> Entry:
+        """Read a line; ValueError if it is none of ours."""
+        try:
+            rows = list(csv.reader([line.decode()], delimiter=";"))
+        except csv.Error as exc:
+            raise ValueError(f"not a line of ours: {exc}") from None
+        if len(rows) != 1 or len(rows[0]) != len(_COLUMNS):
+            raise ValueError("not a line of ours")
+        cells = dict(zip(_COLUMNS, rows[0], strict=True))
+        gonderim_id = cells["id"].removeprefix("\t")
+        durum, error = cells["paket_durum"], cells["error_type"]
+        is_id = gonderim_id.isascii() and gonderim_id.isdigit()
+        return Entry(
+            int(cells["line"]),
+            valid_id(int(gonderim_id)) if is_id else 0,
+            int(durum) if durum else None,
+            int(cells["kredi_toplam"] or 0),
+            cells["hata_kodu"].removeprefix("\t") or None,
+            _kind(error, "", int(cells["error_status"] or 0), cells["error_kod"])
+            if error
+            else None,
+        )
+
+
+FORMATS: Final[dict[str, Format]] = {"jsonl": JsonLines(), "csv": ExcelCsv()}
+
+
+def _facts(error: VairoSMSError) -> tuple[str, str, int | None, str | None]:
+    return (
+        type(error).__name__,
+        str(error),
+        getattr(error, "status", None),
+        getattr(error, "kod", None),
+    )
+
+
+def _kind(name: str, _: object, status: int | None, kod: str | None) -> str:
+    """Name an error so that those of one kind count together."""
+    return f"{name} {kod or status or ''}".rstrip()
+
+
+def _hata_kodu(gonderim: dict[str, Any]) -> str | None:
+    log = gonderim.get("log")
+    return GonderimLog(id=0, mesaj=log["mesaj"]).hata_kodu if log else None
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is not a whole number")
+    return value
+
+
+_EMPTY = ("",) * 11
+
+
+def _cells(gonderim: Gonderim) -> tuple[object, ...]:
+    fields, log = gonderim_to_dict(gonderim), gonderim.log
+    return (
+        int(gonderim.paket_durum),
+        gonderim.paket_durum.name,
+        _text(gonderim.sms_baslik),
+        gonderim.numara_toplam,
+        gonderim.kredi_toplam,
+        gonderim.created_at or "",
+        gonderim.ileri_tarih or "",
+        gonderim.sonlanma_zamani or "",
+        _text(fields["gecerlilik_suresi"], is_number=True),
+        _text(None if log is None else log.hata_kodu),
+        _text(None if log is None else log.mesaj),
+    )
+
+
+def _text(value: str | int | None, *, is_number: bool = False) -> str | int:
+    """Write a text as a cell of one line that Excel leaves as it is."""
+    if not isinstance(value, str):
+        return "" if value is None else value
+    value = " ".join(value.splitlines())
+    if value[:1] in ("=", "+", "-", "@", "\t"):
+        return f"'{value}"
+    return f"\t{value}" if value[:1].isdigit() and not is_number else value

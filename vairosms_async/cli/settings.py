@@ -1,0 +1,149 @@
+"""What the command takes from its surroundings: the key, the panel, the way there."""
+
+import os
+import stat
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
+
+import aiohttp
+import click
+from aiolimiter import AsyncLimiter
+from yarl import URL
+
+from vairosms_async import VairoSMSClient
+
+from .trouble import NOT_STARTED, Trouble
+
+PANEL_URL = "https://vairosms.com/Panel/api/v1"
+MAX_KEY_FILE = 10_000
+
+NO_KEY = "no API key: set VAIROSMS_API_KEY, or name a file that holds it with --api-key-file"
+
+
+class Throttle(AbstractAsyncContextManager[None]):
+    """The client's rate limiter. It counts the requests too, since each one passes it.
+
+    Args:
+        rate: Requests a second at most; None for no limit.
+    """
+
+    def __init__(self, rate: float | None = None) -> None:
+        self.requests: int = 0
+        # Below one a second, one in so many seconds: a limiter must have room for one.
+        self._limiter = AsyncLimiter(max(rate, 1.0), max(1.0, 1.0 / rate)) if rate else None
+
+    async def __aenter__(self) -> None:
+        if self._limiter is not None:
+            await self._limiter.acquire()
+        self.requests += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+def check_key(api_key_file: str | None) -> None:
+    """Raise Trouble if there is no key; warn if others on this machine can read it.
+
+    The key itself is not returned: nothing here is to hold it.
+    """
+    if api_key_file is None:
+        if not os.environ.get("VAIROSMS_API_KEY"):
+            raise Trouble(NO_KEY, NOT_STARTED)
+        return
+    if not _read_key(api_key_file):
+        raise Trouble(f"{api_key_file} holds no API key", NOT_STARTED)
+    mode = Path(api_key_file).stat().st_mode
+    if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        click.echo(
+            f"warning: others on this machine can read the API key in {api_key_file}: chmod 600 it",
+            err=True,
+        )
+
+
+def _read_key(path: str) -> str:
+    try:
+        with Path(path).open(encoding="utf-8-sig") as file:
+            return file.read(MAX_KEY_FILE).strip()
+    except OSError as exc:
+        raise Trouble(f"{path}: {exc.strerror}", NOT_STARTED) from None
+    except UnicodeDecodeError:
+        raise Trouble(f"{path} holds no API key: it is not UTF-8 text", NOT_STARTED) from None
+
+
+@asynccontextmanager
+async def open_client(
+    api_key_file: str | None,
+    *,
+    max_concurrency: int = 16,
+    timeout: float = 30.0,
+    throttle: Throttle | None = None,
+) -> AsyncGenerator[VairoSMSClient]:
+    """Open a client for the panel, through the proxy that the environment names.
+
+    Args:
+        api_key_file: The file with the key; None takes it from ``VAIROSMS_API_KEY``.
+        max_concurrency: As for `VairoSMSClient`.
+        timeout: As for `VairoSMSClient`, in seconds.
+        throttle: Its rate limiter.
+
+    Raises:
+        Trouble: There is no key, or the settings are none.
+    """
+    base_url = os.environ.get("VAIROSMS_BASE_URL") or PANEL_URL
+    async with AsyncExitStack() as stack:
+        session = None
+        if proxy := proxy_for(base_url):
+            session = await stack.enter_async_context(
+                aiohttp.ClientSession(
+                    proxy=proxy,
+                    connector=aiohttp.TCPConnector(limit=max_concurrency),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                )
+            )
+        client = _client(
+            api_key_file,
+            base_url=base_url,
+            session=session,
+            max_concurrency=max_concurrency,
+            timeout=timeout,
+            rate_limiter=throttle,
+        )
+        yield await stack.enter_async_context(client)
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy for a URL, by ``HTTPS_PROXY`` and ``NO_PROXY`` as curl reads them.
+
+    Plain http goes to a panel on this machine only, and no proxy need see its key.
+
+    Raises:
+        Trouble: ``HTTPS_PROXY`` is none that can be used.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" or proxy_bypass(parts.netloc):
+        return None
+    proxy = getproxies_environment().get("https")
+    if not proxy:
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        usable = URL(proxy).scheme in ("http", "https") and bool(URL(proxy).host)
+    except ValueError:
+        usable = False
+    if not usable:
+        # It is not shown: it may hold a password.
+        raise Trouble("HTTPS_PROXY must be like http://proxy.example:3128", NOT_STARTED)
+    return proxy
+
+
+def _client(api_key_file: str | None, **options: Any) -> VairoSMSClient:
+    problem = None
+    try:
+        return VairoSMSClient(api_key_file and _read_key(api_key_file), **options)
+    except ValueError as exc:
+        problem = str(exc)
+    raise Trouble(problem, NOT_STARTED)
