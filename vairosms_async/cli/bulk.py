@@ -71,6 +71,12 @@ class Input:
     column: str | None
     encoding: str | None
 
+    def check(self) -> None:
+        """Raise Trouble if there is no such file or encoding."""
+        IdReader(self.column, self.encoding)
+        if self.path != "-" and not os.access(self.path, os.R_OK):
+            os.close(self._open())  # which says why not
+
     def is_regular(self) -> bool:
         """Tell whether it can be read more than once."""
         return self.path != "-" and Path(self.path).is_file()
@@ -279,7 +285,7 @@ async def refuse(client: VairoSMSClient, line: Line) -> GonderimResult:
     """Give the result of a line that has no id."""
     text = line.text if len(line.text) <= SHOWN else f"{line.text[: SHOWN - 1]}…"
     # No request: the client says why it is none, and takes the key out, should it stand there.
-    async with aclosing(client.iter_gonderimler([text])) as results:
+    async with aclosing(client.iter_gonderimler([text], max_concurrency=1)) as results:
         result = await anext(results)
     if line.problem is None:
         return result

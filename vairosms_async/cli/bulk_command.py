@@ -18,10 +18,9 @@ from . import display
 from .bulk import Bulk, Input, Waiting
 from .common import ABOUT_THE_KEY, SECONDS, complete, key_file
 from .formats import FORMATS, Entry, Format
-from .ids import IdReader
 from .ledger import Ledger
 from .out import OutFile, Output
-from .settings import Throttle, check_key, open_client
+from .settings import Throttle, check_settings, open_client
 from .tally import Tally
 from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, STOPPED, Signals, Trouble
 
@@ -119,12 +118,12 @@ class Job:
     def run(self) -> int:
         """Check the options, and do what they say; return the exit code."""
         self._check_options()
-        check_key(self.api_key_file)
+        check_settings(self.api_key_file)
         format_ = FORMATS[
             self.format_name or ("csv" if self.out.lower().endswith(".csv") else "jsonl")
         ]
         source = Input(self.file, self.column, self.encoding)
-        IdReader(self.column, self.encoding)  # says it, if there is no such encoding
+        source.check()
         with ExitStack() as stack:
             if self._is_stream():
                 return self._run_to_stream(source, format_)
@@ -180,6 +179,10 @@ class Job:
             exit_code = self._check(source, Output(fd, self.out, ledger), file.format, ledger)
         except (asyncio.CancelledError, KeyboardInterrupt, Trouble) as exc:
             if isinstance(exc, Trouble):
+                if exc.exit_code == NOT_STARTED:  # by what only the first line of stdin could tell
+                    if not exists:
+                        file.path.unlink()
+                    raise
                 exc.show()
             elif not self.signals.received:
                 raise

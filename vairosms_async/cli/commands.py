@@ -21,7 +21,7 @@ from .formats import FORMATS
 from .ids import Line
 from .ledger import read_number
 from .out import Output
-from .settings import Throttle, check_key, open_client
+from .settings import Throttle, check_settings, open_client
 from .tally import Tally
 from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, STOPPED, Signals, Trouble
 
@@ -113,7 +113,7 @@ async def _demo(packets: int, *, quiet: bool) -> int:
 @click.pass_obj
 def get(signals: Signals, ids: tuple[str, ...], as_json: bool, api_key_file: str | None) -> int:
     """Show what became of packets."""
-    check_key(api_key_file)
+    check_settings(api_key_file)
     return complete(signals, _get(ids, api_key_file, as_json=as_json))
 
 
@@ -159,7 +159,7 @@ def wait(
     api_key_file: str | None,
 ) -> int:
     """Poll packets until they are final, and show each change of state as it comes."""
-    check_key(api_key_file)
+    check_settings(api_key_file)
     return complete(signals, _wait(ids, api_key_file, timeout, as_json=as_json))
 
 

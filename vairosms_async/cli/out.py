@@ -129,6 +129,8 @@ class OutFile:
         Raises:
             Trouble: Another run has it, or there can be no lock there.
         """
+        if not self.path.parent.is_dir():  # filelock would make it
+            raise Trouble(f"{self.name}: there is no such folder", NOT_STARTED)
         lock_path = self.path.with_name(f".{self.path.name}.lock")
         lock = FileLock(lock_path, blocking=False)
         with ExitStack() as stack:

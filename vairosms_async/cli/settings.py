@@ -45,17 +45,19 @@ class Throttle(AbstractAsyncContextManager[None]):
         return None
 
 
-def check_key(api_key_file: str | None) -> None:
-    """Raise Trouble if there is no key; warn if others on this machine can read it.
+def check_settings(api_key_file: str | None) -> None:
+    """Raise Trouble for settings that no client can be made of; warn of a key that is no secret.
 
     The key itself is not returned: nothing here is to hold it.
     """
-    if api_key_file is None:
-        if not os.environ.get("VAIROSMS_API_KEY"):
-            raise Trouble(NO_KEY, NOT_STARTED)
-        return
-    if not _read_key(api_key_file):
+    if api_key_file is None and not os.environ.get("VAIROSMS_API_KEY"):
+        raise Trouble(NO_KEY, NOT_STARTED)
+    if api_key_file is not None and not _read_key(api_key_file):
         raise Trouble(f"{api_key_file} holds no API key", NOT_STARTED)
+    _client(api_key_file)
+    proxy_for(_base_url())
+    if api_key_file is None:
+        return
     mode = Path(api_key_file).stat().st_mode
     if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
         click.echo(
@@ -93,10 +95,9 @@ async def open_client(
     Raises:
         Trouble: There is no key, or the settings are none.
     """
-    base_url = os.environ.get("VAIROSMS_BASE_URL") or PANEL_URL
     async with AsyncExitStack() as stack:
         session = None
-        if proxy := proxy_for(base_url):
+        if proxy := proxy_for(_base_url()):
             session = await stack.enter_async_context(
                 aiohttp.ClientSession(
                     proxy=proxy,
@@ -106,7 +107,6 @@ async def open_client(
             )
         client = _client(
             api_key_file,
-            base_url=base_url,
             session=session,
             max_concurrency=max_concurrency,
             timeout=timeout,
@@ -143,7 +143,15 @@ def proxy_for(url: str) -> str | None:
 def _client(api_key_file: str | None, **options: Any) -> VairoSMSClient:
     problem = None
     try:
-        return VairoSMSClient(api_key_file and _read_key(api_key_file), **options)
+        return VairoSMSClient(
+            None if api_key_file is None else _read_key(api_key_file),
+            base_url=_base_url(),
+            **options,
+        )
     except ValueError as exc:
         problem = str(exc)
     raise Trouble(problem, NOT_STARTED)
+
+
+def _base_url() -> str:
+    return os.environ.get("VAIROSMS_BASE_URL") or PANEL_URL
