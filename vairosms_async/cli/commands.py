@@ -23,7 +23,7 @@ from .ledger import read_number
 from .out import Output
 from .settings import Throttle, check_settings, open_client
 from .tally import Tally
-from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, STOPPED, Signals, Trouble
+from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, Signals, Trouble
 
 packet_ids = click.argument("ids", metavar="ID...", nargs=-1, required=True)
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON Lines instead of a table.")
@@ -39,8 +39,7 @@ def run() -> int:
                 standalone_mode=False,
                 obj=signals,
             )
-            sys.stdout.flush()
-        except (click.Abort, asyncio.CancelledError):
+        except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
             if not signals.received:
                 raise
             click.echo("Interrupted.", err=True)
@@ -48,11 +47,6 @@ def run() -> int:
         except click.ClickException as exc:
             exc.show()
             return exc.exit_code
-        except BrokenPipeError:
-            # What is left to be written would fail again at the interpreter's end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            click.echo("Error: stdout: nobody reads it any more", err=True)
-            return STOPPED
         return outcome if isinstance(outcome, int) else ALL_FOUND
 
 

@@ -1,6 +1,8 @@
 """What the commands have in common."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -8,7 +10,7 @@ import click
 
 from vairosms_async import VairoSMSAuthError
 
-from .trouble import KEY_REFUSED, Signals, Trouble
+from .trouble import KEY_REFUSED, STOPPED, Signals, Trouble
 
 ABOUT_THE_KEY: Final = (
     "The API key comes from the environment's VAIROSMS_API_KEY or from --api-key-file, never from "
@@ -35,6 +37,12 @@ def complete(signals: Signals, work: Coroutine[Any, Any, int]) -> int:
             signals.interrupt_on_signal()
 
     try:
-        return asyncio.run(run_to_the_end())
+        exit_code = asyncio.run(run_to_the_end())
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left to be written would fail again at the interpreter's end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Trouble("stdout: nobody reads it any more", STOPPED) from None
     except VairoSMSAuthError as exc:
         raise Trouble(f"the panel refused the API key: {exc}", KEY_REFUSED) from None
+    return exit_code

@@ -1,6 +1,8 @@
 """What a person sees: progress and summary on stderr, packets as a table."""
 
+import errno
 import logging
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -33,9 +35,18 @@ _NARROW = 70
 _MOST_FREQUENT = 5
 
 
+class _Console(Console):
+    """A console whose reader may leave: work goes on without stderr, and ends without stdout."""
+
+    def on_broken_pipe(self) -> None:
+        if not self.stderr:
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+        self.quiet = True
+
+
 def console(*, stderr: bool) -> Console:
     """Open stdout or stderr for text, without colours where they are not wanted."""
-    return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    return _Console(stderr=stderr, highlight=False, emoji=False, markup=False)
 
 
 class Progress:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable
 from threading import Timer
 from types import FrameType, TracebackType
@@ -94,6 +93,6 @@ class Signals:
 
     @staticmethod
     def _leave(exit_code: int) -> NoReturn:
-        if sys.stderr.isatty():
-            os.write(sys.stderr.fileno(), b"\x1b[?25h")  # the progress bar hid the cursor
+        if os.isatty(2):
+            os.write(2, b"\x1b[?25h")  # the progress bar hid the cursor
         os._exit(exit_code)
