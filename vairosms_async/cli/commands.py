@@ -1,6 +1,7 @@
 """The commands, but for `bulk`, which has a module of its own."""
 
 import asyncio
+import io
 import os
 import platform
 import sys
@@ -31,6 +32,8 @@ as_json = click.option("--json", "as_json", is_flag=True, help="JSON Lines inste
 
 def run() -> int:
     """Run the command line, and return the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has all letters
+        sys.stdout.reconfigure(errors="backslashreplace")
     with Signals() as signals:
         try:
             outcome = cli.main(
@@ -192,9 +195,9 @@ class _Span(click.ParamType[tuple[float, float]]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[float, float]:
-        low, _, high = str(value).partition("-")
+        low, dash, high = str(value).partition("-")
         try:
-            span = float(low), float(high or low)
+            span = float(low), float(high if dash else low)
         except ValueError:
             span = -1.0, -1.0
         if not 0 <= span[0] <= span[1] < float("inf"):

@@ -31,7 +31,7 @@ _COLOURS = {
     PaketDurum.DEVAM_EDIYOR: "yellow",
     PaketDurum.SONLANDI: "green",
 }
-_NARROW = 70
+_NARROW = 80
 _MOST_FREQUENT = 5
 
 
@@ -149,7 +149,9 @@ class Progress:
         done = self._tally.total + self.waiting
         rows: list[RenderableType] = [Text(self._how_far()), Text(self._counts(), style="dim")]
         if self._total is not None:
-            rows.insert(0, ProgressBar(total=max(self._total, 1), completed=done))
+            bar = Table.grid(expand=True)  # which ends its line, as a bar by itself does not
+            bar.add_row(ProgressBar(total=max(self._total, 1), completed=done))
+            rows.insert(0, bar)
         return Group(*rows)
 
 
@@ -214,12 +216,11 @@ def _show_bars(
 
 def show_packets(out: Console, results: Iterable[GonderimResult]) -> None:
     """Show packets as a table; on a narrow terminal, as one list of fields each."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("Gönderim", no_wrap=True)
     table.add_column("Başlık", no_wrap=True)
     table.add_column("Durum")
-    table.add_column("Numbers", justify="right")
-    table.add_column("Credits", justify="right")
+    table.add_column("Size", no_wrap=True)
     table.add_column("Created, ends", no_wrap=True)
     failed: list[GonderimResult] = []
     for result in results:
@@ -232,9 +233,9 @@ def show_packets(out: Console, results: Iterable[GonderimResult]) -> None:
             table.add_row(
                 str(gonderim.id),
                 Text(_shown(gonderim.sms_baslik)),
-                _state(gonderim, ",\n"),
-                f"{gonderim.numara_toplam:,}",
-                f"{gonderim.kredi_toplam:,}",
+                _state(gonderim, "\n", "\n"),
+                f"{counted(gonderim.numara_toplam, 'number')}\n"
+                f"{counted(gonderim.kredi_toplam, 'credit')}",
                 f"{_when(gonderim.created_at)}\n{_when(gonderim.sonlanma_zamani)}",
             )
     if table.row_count:
@@ -247,7 +248,7 @@ def _fields(gonderim: Gonderim) -> Table:
     grid = Table.grid(padding=(0, 1))
     grid.add_row("Gönderim", str(gonderim.id))
     grid.add_row("Başlık", Text(_shown(gonderim.sms_baslik)))
-    grid.add_row("Durum", _state(gonderim, ",\n"))
+    grid.add_row("Durum", _state(gonderim, "\n", "\n"))
     grid.add_row("Numbers", f"{gonderim.numara_toplam:,}")
     grid.add_row("Credits", f"{gonderim.kredi_toplam:,}")
     grid.add_row("Created", _when(gonderim.created_at))
@@ -265,10 +266,10 @@ def show_change(out: Console, result: GonderimResult) -> None:
     out.print(line, soft_wrap=True)
 
 
-def _state(gonderim: Gonderim, between: str = ", ") -> Text:
+def _state(gonderim: Gonderim, after_name: str = ": ", between: str = ", ") -> Text:
     durum = gonderim.paket_durum
     words = WORDS.get(durum, "a state that this version does not know")
-    text = Text.assemble((durum.name, _COLOURS.get(durum, "")), f": {words}")
+    text = Text.assemble((durum.name, _COLOURS.get(durum, "")), f"{after_name}{words}")
     if gonderim.log is not None:
         text.append(between)
         text.append(_shown(gonderim.log.hata_kodu or gonderim.log.mesaj), style="red")

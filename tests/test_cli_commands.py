@@ -1,0 +1,316 @@
+"""The small commands: demo, get, wait, sandbox; help, version and shell completion; the key's way."""
+
+import ast
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.cli import Panel, finish, run, serving, start
+from tests.helpers import KEY, example
+from vairosms_async import __version__
+from vairosms_async import cli as the_cli
+from vairosms_async.cli.settings import Throttle, proxy_for
+from vairosms_async.cli.trouble import Trouble
+from vairosms_async.sandbox import Fault
+
+COMMANDS = ["demo", "get", "bulk", "wait", "sandbox"]
+
+
+@pytest.fixture(scope="module")
+def the_panel():
+    with serving(Panel(packets=100, settle_time=0.0)) as panel:
+        yield panel
+
+
+@pytest.fixture
+def panel(the_panel):
+    the_panel.reset_counters()
+    the_panel.clear_faults()
+    return the_panel
+
+
+def test_only_public_names_are_used():
+    """The command is a user of the library like any other."""
+    public = {"vairosms_async", "vairosms_async.sandbox"}
+    for path in Path(the_cli.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                module = node.module or ""
+                assert node.level <= 1, path
+                assert node.level or not module.startswith("vairosms") or module in public, path
+            elif isinstance(node, ast.Import):
+                assert not any(name.name.startswith("vairosms") for name in node.names), path
+
+
+def test_the_core_needs_nothing_of_the_extra():
+    code = (
+        "import sys, vairosms_async, vairosms_async.sandbox, vairosms_async.cli as c;"
+        "sys.exit(bool(c.EXTRA & sys.modules.keys()))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---- help --------------------------------------------------------------------------------------
+
+
+def test_help():
+    ran = run("--help")
+    assert ran.code == 0
+    for command in COMMANDS:
+        assert re.search(rf"^  {command} ", ran.out, re.MULTILINE)
+    assert "Exit codes: 0 all found, 1 some failed" in ran.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_each_stands_alone(command):
+    ran = run(command, "--help")
+    assert ran.code == 0
+    assert ran.out.startswith(f"Usage: vairosms {command} ")
+    assert re.search(rf"Examples?:\s+vairosms {command}", ran.out)
+    assert all(len(line) <= 100 for line in ran.out.splitlines())
+    if command not in {"demo", "sandbox"}:
+        assert "VAIROSMS_API_KEY" in ran.out
+        assert "--api-key-file" in ran.out
+
+
+def test_version():
+    ran = run("--version")
+    assert ran.out.startswith(f"vairosms {__version__} (aiohttp ")
+
+
+def test_the_script_is_the_module():
+    script = shutil.which("vairosms", path=Path(sys.executable).parent)
+    out = subprocess.run([script, "--version"], capture_output=True, check=True).stdout.decode()
+    assert out == run("--version").out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shell_completion(shell):
+    ran = run(settings={"_VAIROSMS_COMPLETE": f"{shell}_source"})
+    assert ran.code == 0
+    assert "_VAIROSMS_COMPLETE" in ran.out
+    settings = {"_VAIROSMS_COMPLETE": "bash_complete", "COMP_WORDS": "vairosms bulk --re"}
+    ran = run(settings=settings | {"COMP_CWORD": "2"})
+    assert ran.out == "plain,--resume\n"
+
+
+# ---- demo --------------------------------------------------------------------------------------
+
+
+def test_demo():
+    ran = run("demo", settings={"VAIROSMS_API_KEY": None, "HTTPS_PROXY": "http://127.0.0.1:1"})
+    assert ran.code == 0
+    assert "Checked 1,000 packets (of the sandbox panel) in 0:0" in ran.out
+    counts = re.findall(r"^  ([A-Z_]+) +([\d,]+) +[\d.]+%", ran.out, re.MULTILINE)[:3]
+    assert [name for name, _ in counts] == ["SONLANDI", "DEVAM_EDIYOR", "HATALI"]
+    assert sum(int(count.replace(",", "")) for _, count in counts) == 1000
+    assert run("demo", "--packets", "60", "-q").err == ""
+
+
+# ---- get ---------------------------------------------------------------------------------------
+
+
+def test_get(panel):
+    ran = run("get", "52", "61", "52", panel=panel)
+    assert ran.code == 0
+    assert re.search(r"52 +08505326480 +SONLANDI", ran.out)
+    assert "INVALID_SOURCE_ADDRESS" in ran.out
+    assert panel.requests_by_id == {52: 1, 61: 1}
+
+
+def test_get_in_trouble(panel):
+    ran = run("get", "52", "9999", "5x", "0", panel=panel)
+    assert ran.code == 1
+    assert "9999: gonderim 9999: HTTP 404" in ran.out
+    assert "5x: not a packet id: '5x'" in ran.out
+    assert "0: not a packet id: 0" in ran.out
+
+
+def test_get_as_json(panel):
+    ran = run("get", "--json", "61", " 0052", "x", "61", panel=panel)
+    rows = [json.loads(line) for line in ran.out.splitlines()]
+    assert [(row["line"], row["id"]) for row in rows] == [(1, 61), (2, 52), (3, "x"), (4, 61)]
+    assert rows[0]["gonderim"] == example(61)
+    assert rows[2]["error"]["type"] == "VairoSMSInvalidIdError"
+
+
+# ---- wait --------------------------------------------------------------------------------------
+
+
+def test_wait_shows_each_change(panel):
+    packet = example(52) | {"id": 777, "paket_durum": 0}
+    panel.add_gonderim(packet)
+    child = start("wait", "777", "52", "x", panel=panel, bufsize=0)
+    lines = [child.stdout.readline().decode() for _ in range(3)]
+    assert "x  not a packet id" in lines[0]
+    assert any("  52  SONLANDI: sent and finished" in line for line in lines)
+    assert any("  777  DEVAM_EDIYOR: in progress" in line for line in lines)
+    panel.add_gonderim(packet | {"paket_durum": 1})
+    line = child.stdout.readline().decode()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  777  SONLANDI: sent and finished\n", line)
+    assert finish(child).code == 1
+    assert panel.requests_by_id[777] == 2
+
+
+def test_wait_as_json_and_its_end(panel):
+    panel.add_gonderim(example(52) | {"id": 778, "paket_durum": 0})
+    ran = run("wait", "778", "--json", "--timeout", "0.3", panel=panel)
+    assert ran.code == 1
+    first, last = (json.loads(line) for line in ran.out.splitlines())
+    assert (first["gonderim"]["paket_durum"], first["error"]) == (0, None)
+    assert last["error"]["type"] == "VairoSMSTimeoutError"
+
+
+# ---- sandbox -----------------------------------------------------------------------------------
+
+
+def test_the_sandbox_says_how_to_try_it():
+    child = start("sandbox", "--port", "0", "--packets", "3", "--latency", "0.01-0.02", bufsize=0)
+    lines = [child.stdout.readline().decode() for _ in range(4)]
+    url = re.fullmatch(r"Base URL  (http://127\.0\.0\.1:\d+/Panel/api/v1)\n", lines[0])[1]
+    key = re.fullmatch(r"Key       (\S+)\n", lines[1])[1]
+    try_it = re.fullmatch(r"Try it    (.* vairosms get 52)\n", lines[2])[1]
+    curl = re.fullmatch(r"Or        curl '(.*)'\n", lines[3])[1]
+    assert (url in try_it, key in try_it) == (True, True)
+    environ = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    out = subprocess.run(["sh", "-c", try_it], capture_output=True, check=True, env=environ).stdout
+    assert "08505326480" in out.decode()
+    with urllib.request.urlopen(curl) as answer:
+        assert json.load(answer)["aciklama"] == example(52)
+    taken = run("sandbox", "--port", url.split(":")[2].split("/")[0])
+    assert taken.code == 2
+    assert "Address already in use: give another --port" in taken.err
+    child.send_signal(signal.SIGTERM)
+    assert finish(child).code == 143
+
+
+def test_the_sandbox_keeps_to_its_options():
+    child = start("sandbox", "--port", "0", "--rate-limit", "1", "--faults", "0", bufsize=0)
+    settings = {"VAIROSMS_BASE_URL": child.stdout.readline().decode().split()[2]}
+    settings |= {"VAIROSMS_API_KEY": "sandbox-api-key"}
+    ran = run("bulk", "-", "-o", "-", given=b"52\n61\n1\n", settings=settings)
+    assert ran.code == 0
+    assert "the panel asks to wait (HTTP 429)" in ran.err
+    child.terminate()
+    finish(child)
+
+
+@pytest.mark.parametrize("latency", ["x", "1-", "2-1", "-1", "inf", "nan"])
+def test_no_latency(latency):
+    ran = run("sandbox", f"--latency={latency}")
+    assert ran.code == 2
+    assert "is not like 0.2 or 0.05-0.3" in ran.err
+
+
+# ---- settings ----------------------------------------------------------------------------------
+
+
+async def test_the_throttle_counts_and_limits():
+    throttle = Throttle()
+    for _ in range(3):
+        async with throttle:
+            pass
+    assert throttle.requests == 3
+    loop = asyncio.get_running_loop()
+    for rate, requests, least in ((20.0, 24, 0.19), (0.5, 1, 0.0)):
+        throttle, began = Throttle(rate), loop.time()
+        for _ in range(requests):
+            async with throttle:
+                pass
+        assert loop.time() - began >= least
+
+
+PROXIES = {
+    "none": ("https://vairosms.com", {}, None),
+    "for https": ("https://vairosms.com", {"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
+    "in small letters": ("https://vairosms.com", {"https_proxy": "http://p:1"}, "http://p:1"),
+    "without a scheme": ("https://vairosms.com", {"HTTPS_PROXY": "p:1"}, "http://p:1"),
+    "an https proxy": ("https://vairosms.com", {"HTTPS_PROXY": "https://p:1"}, "https://p:1"),
+    "not for http": ("http://127.0.0.1:1", {"HTTPS_PROXY": "http://p:1"}, None),
+    "one for http": ("http://127.0.0.1:1", {"http_proxy": "http://p:1"}, None),
+    "an empty one": ("https://vairosms.com", {"HTTPS_PROXY": ""}, None),
+    "not for this host": (
+        "https://vairosms.com/Panel",
+        {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "x.example, vairosms.com"},
+        None,
+    ),
+    "not below this host": (
+        "https://api.vairosms.com",
+        {"HTTPS_PROXY": "http://p:1", "no_proxy": ".vairosms.com"},
+        None,
+    ),
+    "not for this port": (
+        "https://vairosms.com:8443",
+        {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "vairosms.com:8443"},
+        None,
+    ),
+    "for another port": (
+        "https://vairosms.com",
+        {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "vairosms.com:8443"},
+        "http://p:1",
+    ),
+    "for none": ("https://vairosms.com", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
+}
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_proxies(monkeypatch, name):
+    url, environ, proxy = PROXIES[name]
+    for variable in [n for n in os.environ if n.lower().endswith("_proxy")]:
+        monkeypatch.delenv(variable)
+    for variable, value in environ.items():
+        monkeypatch.setenv(variable, value)
+    assert proxy_for(url) == proxy
+
+
+@pytest.mark.parametrize("proxy", ["socks5://p:1", "http://", "http://[x", "ftp://u:gizli@p"])
+def test_no_proxy_that_can_be_used(monkeypatch, proxy):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(Trouble, match="HTTPS_PROXY must be like http") as caught:
+        proxy_for("https://vairosms.com")
+    assert "gizli" not in str(caught.value)
+
+
+def test_in_this_process(monkeypatch, capfd, panel):
+    """The same ways once more, where coverage sees them."""
+    monkeypatch.setenv("VAIROSMS_API_KEY", KEY)
+    monkeypatch.setenv("VAIROSMS_BASE_URL", panel.base_url)
+
+    def call(*args):
+        monkeypatch.setattr(sys, "argv", ["vairosms", *args])
+        code = the_cli.main()
+        return code, *capfd.readouterr()
+
+    assert call("demo", "--packets", "30", "-q")[0] == 0
+    assert call("get", "52", "x")[0] == 1
+    assert call("get", "--json", "52")[0] == 0
+    assert call("wait", "52", "x")[0] == 1
+    assert call("wait", "--json", "52")[0] == 0
+    assert call("sandbox", "--port", str(panel.base_url.split(":")[2].split("/")[0]))[0] == 2
+    assert call("--help")[0] == 0
+    assert call()[0] == 2
+    monkeypatch.setenv("VAIROSMS_API_KEY", "wrong-key")
+    code, _, err = call("get", "52")
+    assert (code, "the panel refused the API key" in err) == (3, True)
+
+
+@pytest.mark.parametrize("args", [["get", "52"], ["wait", "52"]])
+def test_interrupted_in_this_process(monkeypatch, capfd, panel, args):
+    panel.fail(Fault("hang"), times=None)
+    monkeypatch.setenv("VAIROSMS_API_KEY", KEY)
+    monkeypatch.setenv("VAIROSMS_BASE_URL", panel.base_url)
+    monkeypatch.setattr(sys, "argv", ["vairosms", *args])
+    code = f"import os, time; time.sleep(0.3); os.kill({os.getpid()}, {int(signal.SIGTERM)})"
+    with subprocess.Popen([sys.executable, "-c", code]):
+        assert the_cli.main() == 143
+    assert capfd.readouterr().err == "Interrupted.\n"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
