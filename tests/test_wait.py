@@ -267,6 +267,28 @@ async def test_each_comes_as_it_is_final(panel, client):
         assert after <= seen[gonderim_id] <= after * 1.75 + 3
 
 
+async def test_every_change_of_state_if_asked_for(panel, client):
+    packet = example(52) | {"id": 7, "paket_durum": 0}
+    panel.add_gonderim(packet, then=packet | {"paket_durum": 7}, after=100)
+    panel.settle(8, 0)
+    seen = []
+    async with aclosing(client.wait_gonderimler([7, 8, 9999], changes=True)) as results:
+        async for result in results:
+            seen.append((result.id, result.gonderim and int(result.gonderim.paket_durum)))
+            if seen[-1] == (7, 7):
+                panel.settle(7, 0)
+    assert sorted(seen[:3], key=str) == [(7, 0), (8, 1), (9999, None)]
+    assert seen[3:] == [(7, 7), (7, 1)]
+
+
+async def test_a_change_and_then_a_time_out(panel, client):
+    panel.settle(7, None)
+    waits = client.wait_gonderimler([7], timeout=30, changes=True)
+    first, last = [result async for result in waits]
+    assert first.gonderim.paket_durum is PaketDurum.DEVAM_EDIYOR
+    assert last.error.last == first.gonderim
+
+
 async def test_failures_are_results(panel, client):
     panel.settle(1, 10)
     panel.settle(2, None)

@@ -241,7 +241,8 @@ def show_packets(out: Console, results: Iterable[GonderimResult]) -> None:
     if table.row_count:
         out.print(table)
     for result in failed:
-        out.print(Text(f"{_shown(result.id)}: {_shown(result.error)}", style="red"))
+        line = Text(f"{_shown(result.id)}: {_shown(result.error)}", style="red")
+        out.print(line, soft_wrap=True)
 
 
 def _fields(gonderim: Gonderim) -> Table:

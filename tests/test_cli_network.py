@@ -1,0 +1,148 @@
+"""The command behind a company's proxy, and with a company's own certificate authority."""
+
+import asyncio
+import base64
+import ssl
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.cli import Panel, check_complete, run, serving
+
+
+class ForwardProxy:
+    """An HTTP proxy for CONNECT, which may ask for a name and a password."""
+
+    def __init__(self, user=None):
+        self.asked = []
+        self.user = user
+        self._tasks = set()
+
+    @property
+    def address(self):
+        host, port = self._server.sockets[0].getsockname()
+        return f"{host}:{port}"
+
+    async def start(self):
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+
+    async def stop(self):
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader, writer):
+        self._tasks.add(asyncio.current_task())
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            method, target, _ = head.split("\r\n")[0].split(" ")
+            self.asked.append((method, target))
+            given = "Basic " + base64.b64encode((self.user or "").encode()).decode()
+            if self.user is not None and given not in head:
+                writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\n")
+                writer.write(b"Content-Length: 0\r\nConnection: close\r\n\r\n")
+                return
+            host, port = target.split(":")
+            to, beyond = await asyncio.open_connection(host, int(port))
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await asyncio.gather(self._pass(reader, beyond), self._pass(to, writer))
+        finally:
+            writer.close()
+
+    async def _pass(self, reader, writer):
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory):
+    """A panel with a certificate of a private authority, and that authority's file."""
+    ca = trustme.CA()
+    bundle = tmp_path_factory.mktemp("ca") / "company.pem"
+    ca.cert_pem.write_to_path(bundle)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    with serving(Panel(packets=300, ssl_context=context)) as panel:
+        panel.bundle = str(bundle)
+        yield panel
+
+
+@pytest.fixture
+def panel(company):
+    company.reset_counters()
+    return company
+
+
+@pytest.fixture
+def proxy():
+    with serving(ForwardProxy()) as proxy:
+        yield proxy
+
+
+def get(panel, **settings):
+    settings = {"SSL_CERT_FILE": panel.bundle} | settings
+    return run("get", "52", panel=panel, settings=settings)
+
+
+def test_a_private_authority(panel):
+    assert get(panel).code == 0
+    ran = get(panel, SSL_CERT_FILE=None)
+    assert ran.code == 1
+    assert "its authority is not known here" in ran.out
+    assert "SSL_CERT_FILE" in ran.out
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
+def test_through_a_proxy(panel, proxy, name):
+    target = panel.base_url.split("/")[2]
+    assert get(panel, **{name: f"http://{proxy.address}"}).code == 0
+    assert proxy.asked == [("CONNECT", target)]
+    assert panel.requests == 1
+
+
+def test_a_bulk_through_a_proxy(panel, proxy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("ids").write_text("".join(f"{i}\n" for i in range(1, 301)))
+    settings = {"SSL_CERT_FILE": panel.bundle, "HTTPS_PROXY": proxy.address}
+    ran = run("bulk", "ids", "-o", "out", panel=panel, settings=settings)
+    assert ran.code == 0
+    check_complete("out", range(1, 301))
+    assert 1 <= len(proxy.asked) <= 16
+
+
+@pytest.mark.parametrize("no_proxy", ["127.0.0.1", "*", "x.example,127.0.0.1"])
+def test_past_the_proxy(panel, proxy, no_proxy):
+    ran = get(panel, HTTPS_PROXY=f"http://{proxy.address}", NO_PROXY=no_proxy)
+    assert ran.code == 0
+    assert proxy.asked == []
+
+
+def test_a_proxy_with_a_password(panel):
+    with serving(ForwardProxy("ayse:parola")) as proxy:
+        assert get(panel, HTTPS_PROXY=f"http://ayse:parola@{proxy.address}").code == 0
+        ran = get(panel, HTTPS_PROXY=f"http://ayse:yanlis-parola@{proxy.address}")
+        assert ran.code == 1
+        assert "the proxy refused the way to 127.0.0.1" in ran.out
+        assert "yanlis" not in ran.out + ran.err
+
+
+def test_a_proxy_that_is_not_there(panel):
+    ran = get(panel, HTTPS_PROXY="http://127.0.0.1:1")
+    assert ran.code == 1
+    assert "no connection to the proxy" in ran.out
+    assert panel.requests == 0
+
+
+def test_a_panel_of_plain_http_is_asked_past_the_proxy(proxy):
+    """Its key is no proxy's business: such a panel is on this machine."""
+    with serving(Panel()) as panel:
+        settings = {f"{s}_PROXY": f"http://{proxy.address}" for s in ("HTTP", "HTTPS", "ALL")}
+        settings |= {name.lower(): value for name, value in settings.items()}
+        assert run("get", "52", panel=panel, settings=settings).code == 0
+    assert proxy.asked == []
