@@ -60,7 +60,7 @@ async def lookups(client: VairoSMSClient, several: bool) -> None:
 
 async def waits(client: VairoSMSClient) -> None:
     assert_type(await client.wait_gonderim("52", timeout=3600, poll_interval=5), Gonderim)
-    results = client.wait_gonderimler(ids_from_database(), max_poll_interval=120)
+    results = client.wait_gonderimler(ids_from_database(), max_poll_interval=120, changes=True)
     assert_type(results, AsyncGenerator[GonderimResult, None])
     error = (await anext(results)).error
     if isinstance(error, VairoSMSTimeoutError):
