@@ -1,19 +1,20 @@
 """`vairosms bulk`, run in this process against a panel in a thread."""
 
 import errno
+import io
 import itertools
 import json
 import os
 import sys
 from pathlib import Path
 
-import attrs
 import pytest
 
-from tests.cli import Panel, Ran, check_complete, environment, rows_of, serving, whole_lines
+from tests.cli import Panel, Ran, check_complete, rows_of, serving, whole_lines
 from tests.helpers import KEY, assert_no_key, example
 from vairosms_async.cli import bulk as bulk_module
 from vairosms_async.cli import main
+from vairosms_async.cli.display import Progress
 from vairosms_async.cli.formats import FORMATS
 from vairosms_async.cli.out import OutFile
 from vairosms_async.sandbox import Fault
@@ -126,6 +127,29 @@ def test_to_stdout(vairosms):
     ran = vairosms("bulk", "ids", "-o", "-", "--format", "csv")
     assert ran.out.startswith("\ufeffline;id;")
     assert len(ran.out.splitlines()) == 4
+
+
+def test_stdout_that_is_no_terminal_and_no_file(vairosms, monkeypatch, capfd):
+    write_ids([52])
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert vairosms("bulk", "ids", "-o", "out").code == 0
+
+
+def test_a_last_line_without_an_end(vairosms):
+    Path("ids").write_text("52\n61")
+    assert vairosms("bulk", "ids", "-o", "out").code == 0
+    check_complete("out", [52, 61])
+
+
+def test_a_mistake_of_the_display_is_not_passed_over(vairosms, monkeypatch):
+    def fail(_):
+        raise KeyError("a mistake")
+
+    monkeypatch.setattr(Progress, "update", fail)
+    monkeypatch.setattr(bulk_module, "TICK", 0.01)
+    write_ids(range(1, 301))
+    with pytest.raises(KeyError, match="a mistake"):
+        vairosms("bulk", "ids", "-o", "out")
 
 
 def test_quiet(vairosms):
@@ -359,10 +383,13 @@ def test_a_tail_that_the_disk_lost(vairosms, out):
     check_complete(out, [52, 61])
 
 
+FAILED = {"type": "X", "message": "", "status": None, "kod": None}
+
+
 def jsonl(line, gonderim_id, **more):
     return (
         json.dumps(
-            {"line": line, "id": gonderim_id, "gonderim": None, "error": None} | more
+            {"line": line, "id": gonderim_id, "gonderim": None, "error": FAILED} | more
         ).encode()
         + b"\n"
     )
@@ -374,6 +401,7 @@ OTHERS = {
     "line 0": ("out.jsonl", jsonl(0, 52), "the input has no id in line 0"),
     "another column": ("out.jsonl", jsonl(1, "x"), "another id than in line 1"),
     "a comment there": ("out.jsonl", jsonl(2, 61), "the input has no id in line 2"),
+    "neither record nor error": ("out.jsonl", jsonl(1, 52, error=None), "line 1: neither"),
     "no result": ("out.jsonl", b"hello\n", "line 1: "),
     "JSON Lines as CSV": ("out.csv", jsonl(1, 52), "line 1: not the header of its format"),
     "CSV as JSON Lines": ("out.jsonl", FORMATS["csv"].header, "line 1: "),
@@ -400,7 +428,7 @@ def test_what_a_run_of_two_ends_left_is_tidied(vairosms, panel):
     """OUT of a resumed run that was killed: a line that failed, and its later result."""
     write_ids([1, 2, 3])
     vairosms("bulk", "ids", "-o", "out")
-    failed = jsonl(2, 2, error={"type": "X", "message": "", "status": None, "kod": None})
+    failed = jsonl(2, 2)
     done = Path("out").read_bytes()
     Path("out").write_bytes(
         failed + done + failed.replace(b'"line": 2, "id": 2', b'"line": 3, "id": 3')
@@ -452,6 +480,18 @@ def test_no_room_to_tidy_up(vairosms, monkeypatch):
     assert not list(Path().glob(".out*"))
 
 
+def test_an_out_that_cannot_be_opened(vairosms, monkeypatch):
+    write_ids([52])
+    vairosms("bulk", "ids", "-o", "out")
+
+    def fail(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "ftruncate", fail)
+    ran = vairosms("bulk", "ids", "-o", "out", "--resume")
+    assert (ran.code, ran.err) == (2, "Error: out: Read-only file system\n")
+
+
 def test_stdin_can_be_resumed(vairosms, panel, monkeypatch, tmp_path):
     ids = range(1, 101)
     write_ids(ids)
@@ -482,14 +522,16 @@ def settling(panel, gonderim_id, after, durum=1):
     panel.add_gonderim(packet, then=packet | {"paket_durum": durum}, after=after)
 
 
-def test_waiting_until_all_are_final(vairosms, panel, out="out.csv"):
+def test_waiting_until_all_are_final(vairosms, panel):
+    out = "out.csv"
     settling(panel, 701, 0.3)
     settling(panel, 702, 0.3, durum=-1)
     write_ids([52, 701, 702, 701, 61, 701])
     ran = vairosms("bulk", "ids", "-o", out, "--wait")
     assert ran.code == 0
     rows = check_complete(out, [52, 701, 702, 701, 61, 701])
-    assert [row["paket_durum"] for _, row in sorted(rows.items())] == "1 1 -1 1 -1 1".split()
+    states = [row["paket_durum"] for _, row in sorted(rows.items())]
+    assert states == ["1", "1", "-1", "1", "-1", "1"]
     assert "SONLANDI         4  66.7%" in ran.err
     assert "Credits charged: 10" in ran.err
 
@@ -542,8 +584,3 @@ def test_two_runs_with_one_out(vairosms):
         ran = vairosms("bulk", "ids", "-o", "out")
     assert ran == Ran(2, "", "Error: out: another run is writing it\n")
     assert not Path("out").exists()
-
-
-def test_the_environment_of_children_has_no_other_settings():
-    assert "VAIROSMS_BASE_URL" not in environment()
-    assert attrs.has(Ran)

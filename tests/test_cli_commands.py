@@ -1,4 +1,4 @@
-"""The small commands: demo, get, wait, sandbox; help, version and shell completion; the key's way."""
+"""The small commands: demo, get, wait, sandbox; help, version, shell completion; settings."""
 
 import ast
 import asyncio
@@ -9,7 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,9 @@ from tests.cli import Panel, finish, run, serving, start
 from tests.helpers import KEY, example
 from vairosms_async import __version__
 from vairosms_async import cli as the_cli
+from vairosms_async.cli.offloop import off_loop
 from vairosms_async.cli.settings import Throttle, proxy_for
-from vairosms_async.cli.trouble import Trouble
+from vairosms_async.cli.trouble import Signals, Trouble
 from vairosms_async.sandbox import Fault
 
 COMMANDS = ["demo", "get", "bulk", "wait", "sandbox"]
@@ -51,6 +54,7 @@ def test_only_public_names_are_used():
                 assert not any(name.name.startswith("vairosms") for name in node.names), path
 
 
+@pytest.mark.process
 def test_the_core_needs_nothing_of_the_extra():
     code = (
         "import sys, vairosms_async, vairosms_async.sandbox, vairosms_async.cli as c;"
@@ -62,6 +66,7 @@ def test_the_core_needs_nothing_of_the_extra():
 # ---- help --------------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_help():
     ran = run("--help")
     assert ran.code == 0
@@ -70,6 +75,7 @@ def test_help():
     assert "Exit codes: 0 all found, 1 some failed" in ran.out
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_each_stands_alone(command):
     ran = run(command, "--help")
@@ -82,17 +88,20 @@ def test_help_of_each_stands_alone(command):
         assert "--api-key-file" in ran.out
 
 
+@pytest.mark.process
 def test_version():
     ran = run("--version")
     assert ran.out.startswith(f"vairosms {__version__} (aiohttp ")
 
 
+@pytest.mark.process
 def test_the_script_is_the_module():
     script = shutil.which("vairosms", path=Path(sys.executable).parent)
     out = subprocess.run([script, "--version"], capture_output=True, check=True).stdout.decode()
     assert out == run("--version").out
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shell_completion(shell):
     ran = run(settings={"_VAIROSMS_COMPLETE": f"{shell}_source"})
@@ -106,6 +115,7 @@ def test_shell_completion(shell):
 # ---- demo --------------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_demo():
     ran = run("demo", settings={"VAIROSMS_API_KEY": None, "HTTPS_PROXY": "http://127.0.0.1:1"})
     assert ran.code == 0
@@ -119,6 +129,7 @@ def test_demo():
 # ---- get ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_get(panel):
     ran = run("get", "52", "61", "52", panel=panel)
     assert ran.code == 0
@@ -127,6 +138,7 @@ def test_get(panel):
     assert panel.requests_by_id == {52: 1, 61: 1}
 
 
+@pytest.mark.process
 def test_get_in_trouble(panel):
     ran = run("get", "52", "9999", "5x", "0", panel=panel)
     assert ran.code == 1
@@ -135,6 +147,7 @@ def test_get_in_trouble(panel):
     assert "0: not a packet id: 0" in ran.out
 
 
+@pytest.mark.process
 def test_get_as_json(panel):
     ran = run("get", "--json", "61", " 0052", "x", "61", panel=panel)
     rows = [json.loads(line) for line in ran.out.splitlines()]
@@ -146,6 +159,7 @@ def test_get_as_json(panel):
 # ---- wait --------------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_wait_shows_each_change(panel):
     packet = example(52) | {"id": 777, "paket_durum": 0}
     panel.add_gonderim(packet)
@@ -161,6 +175,7 @@ def test_wait_shows_each_change(panel):
     assert panel.requests_by_id[777] == 2
 
 
+@pytest.mark.process
 def test_wait_as_json_and_its_end(panel):
     panel.add_gonderim(example(52) | {"id": 778, "paket_durum": 0})
     ran = run("wait", "778", "--json", "--timeout", "0.3", panel=panel)
@@ -173,6 +188,7 @@ def test_wait_as_json_and_its_end(panel):
 # ---- sandbox -----------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_the_sandbox_says_how_to_try_it():
     child = start("sandbox", "--port", "0", "--packets", "3", "--latency", "0.01-0.02", bufsize=0)
     lines = [child.stdout.readline().decode() for _ in range(4)]
@@ -193,6 +209,7 @@ def test_the_sandbox_says_how_to_try_it():
     assert finish(child).code == 143
 
 
+@pytest.mark.process
 def test_the_sandbox_keeps_to_its_options():
     child = start("sandbox", "--port", "0", "--rate-limit", "1", "--faults", "0", bufsize=0)
     settings = {"VAIROSMS_BASE_URL": child.stdout.readline().decode().split()[2]}
@@ -204,6 +221,7 @@ def test_the_sandbox_keeps_to_its_options():
     finish(child)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("latency", ["x", "1-", "2-1", "-1", "inf", "nan"])
 def test_no_latency(latency):
     ran = run("sandbox", f"--latency={latency}")
@@ -314,3 +332,116 @@ def test_interrupted_in_this_process(monkeypatch, capfd, panel, args):
         assert the_cli.main() == 143
     assert capfd.readouterr().err == "Interrupted.\n"
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_without_the_extra_in_this_process(monkeypatch, capsys):
+    def forget():
+        for name in [n for n in sys.modules if n.startswith("vairosms_async.cli.")]:
+            monkeypatch.delitem(sys.modules, name)
+
+    forget()
+    monkeypatch.setitem(sys.modules, "rich", None)
+    assert the_cli.main() == 2
+    assert capsys.readouterr().err == (
+        "vairosms: the command needs rich: pip install 'vairosms-async[cli]'\n"
+    )
+    monkeypatch.undo()
+    forget()
+    monkeypatch.setitem(sys.modules, "csv", None)
+    with pytest.raises(ModuleNotFoundError, match="csv"):
+        the_cli.main()
+
+
+def test_interrupted_before_it_runs(monkeypatch):
+    class Interrupting:
+        def find_spec(self, name, path, target=None):
+            if name == "vairosms_async.cli.commands":
+                raise KeyboardInterrupt
+
+    for name in [n for n in sys.modules if n.startswith("vairosms_async.cli.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    assert the_cli.main() == 130
+
+
+# ---- calls that block --------------------------------------------------------------------------
+
+
+async def test_a_blocking_call():
+    assert await off_loop(lambda: 52) == 52
+    with pytest.raises(ZeroDivisionError):
+        await off_loop(lambda: 1 / 0)
+
+
+async def test_a_blocking_call_that_is_cancelled():
+    held, loop = threading.Event(), asyncio.get_running_loop()
+    calling = asyncio.create_task(off_loop(lambda: held.wait(10)))
+    await asyncio.sleep(0.01)
+    calling.cancel()
+    await asyncio.wait([calling])
+    assert calling.cancelled()
+    held.set()
+    thread_ended = loop.run_in_executor(None, lambda: [t.join() for t in blocking()])
+    await asyncio.wait_for(thread_ended, 10)
+    await asyncio.sleep(0)
+
+
+def blocking():
+    return [t for t in threading.enumerate() if t.name == "vairosms blocking call"]
+
+
+def test_a_blocking_call_that_outlives_its_loop():
+    held = threading.Event()
+
+    async def leave():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(off_loop(lambda: held.wait(10)), 0.01)
+
+    asyncio.run(leave())
+    [thread] = blocking()
+    held.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+# ---- signals -----------------------------------------------------------------------------------
+
+
+def test_nohup_is_heard():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Signals():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        with pytest.raises(KeyboardInterrupt), Signals() as signals:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert signals.exit_code == 143
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_the_last_resort_shows_the_cursor_again(monkeypatch):
+    written = []
+    monkeypatch.setattr(os, "isatty", lambda fd: fd == 2)
+    monkeypatch.setattr(os, "write", lambda fd, data: written.append((fd, data)))
+    monkeypatch.setattr(os, "_exit", written.append)
+    signals = Signals()
+    signals.received = signal.SIGINT
+    signals.last_words = lambda: written.append("words")
+    signals._give_up()
+    assert written == ["words", (2, b"\x1b[?25h"), 130]
+
+
+def test_a_second_signal_in_this_process(monkeypatch):
+    class Left(BaseException):
+        pass
+
+    def leave(code):
+        assert code == 143
+        raise Left
+
+    monkeypatch.setattr(os, "_exit", leave)
+    with pytest.raises(Left), Signals():
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)

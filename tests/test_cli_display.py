@@ -2,9 +2,12 @@
 
 import io
 import logging
+import os
 import re
 import subprocess
+import sys
 import time
+from contextlib import suppress
 
 import attrs
 import pexpect
@@ -19,7 +22,7 @@ from vairosms_async import (
     VairoSMSNotFoundError,
     gonderim_from_dict,
 )
-from vairosms_async.cli.display import Progress, show_change, show_packets, show_summary
+from vairosms_async.cli.display import Progress, console, show_change, show_packets, show_summary
 from vairosms_async.cli.formats import Entry
 from vairosms_async.cli.tally import Tally
 from vairosms_async.sandbox import Fault
@@ -34,8 +37,8 @@ def screen(width=80, **options):
     return Console(file=io.StringIO(), width=width, highlight=False, **options)
 
 
-def shown(console):
-    return console.file.getvalue()
+def shown(out):
+    return out.file.getvalue()
 
 
 def entry(n, durum=1, *, error=None, kod=None):
@@ -67,9 +70,9 @@ def test_the_tally(tally):
 
 
 def test_a_summary(tally):
-    console = screen()
-    show_summary(console, "Checked 100 lines", tally, ["Results: out"])
-    assert shown(console) == (
+    out = screen()
+    show_summary(out, "Checked 100 lines", tally, ["Results: out"])
+    assert shown(out) == (
         "Checked 100 lines\n"
         "  SONLANDI            80  80.0% ████████████████████████\n"
         "  DEVAM_EDIYOR        15  15.0% ████\n"
@@ -85,35 +88,35 @@ def test_a_summary(tally):
 
 
 def test_a_summary_of_nothing():
-    console = screen()
-    show_summary(console, "Checked 0 lines", Tally(), [])
-    assert shown(console) == "Checked 0 lines\nCredits charged: 0\n"
+    out = screen()
+    show_summary(out, "Checked 0 lines", Tally(), [])
+    assert shown(out) == "Checked 0 lines\nCredits charged: 0\n"
 
 
 def test_a_summary_of_many_kinds():
     tally = Tally()
     for n in range(8):
         tally.add(entry(n + 1, error=f"Kind {n}"))
-    console = screen()
-    show_summary(console, "Checked 8 lines", tally, [])
-    assert "Kind 4" in shown(console)
-    assert "Kind 5" not in shown(console)
-    assert "  and 3 more kinds\n" in shown(console)
+    out = screen()
+    show_summary(out, "Checked 8 lines", tally, [])
+    assert "Kind 4" in shown(out)
+    assert "Kind 5" not in shown(out)
+    assert "  and 3 more kinds\n" in shown(out)
 
 
 def test_a_narrow_summary(tally):
-    console = screen(width=40)
-    show_summary(console, "Checked 100 lines", tally, [])
-    for line in shown(console).splitlines():
+    out = screen(width=40)
+    show_summary(out, "Checked 100 lines", tally, [])
+    for line in shown(out).splitlines():
         assert len(line) <= 40 or "e.g." in line
-    assert "  SONLANDI            80  80.0% ██████\n" in shown(console)
+    assert "  SONLANDI            80  80.0% ██████\n" in shown(out)
 
 
 def test_a_terminal_without_blocks(tally):
-    console = Console(file=io.TextIOWrapper(io.BytesIO(), "ascii"), width=80)
-    show_summary(console, "Checked", tally, [])
-    console.file.flush()
-    assert b"80.0% ####" in console.file.buffer.getvalue()
+    out = Console(file=io.TextIOWrapper(io.BytesIO(), "ascii"), width=80)
+    show_summary(out, "Checked", tally, [])
+    out.file.flush()
+    assert b"80.0% ####" in out.file.buffer.getvalue()
 
 
 # ---- packets -----------------------------------------------------------------------------------
@@ -121,9 +124,9 @@ def test_a_terminal_without_blocks(tally):
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_table(width):
-    console = screen(width)
-    show_packets(console, [GonderimResult(52, G52), GonderimResult(61, G61), NOT_FOUND])
-    text = shown(console)
+    out = screen(width)
+    show_packets(out, [GonderimResult(52, G52), GonderimResult(61, G61), NOT_FOUND])
+    text = shown(out)
     assert re.search(r"52 +08505326480 +SONLANDI +2 numbers +2016-07-21 14:40:16", text)
     assert re.search(r"sent and finished +2 credits +2016-07-22 14:40:16", text)
     assert re.search(r"failed, nothing charged +0 credits", text)
@@ -135,9 +138,9 @@ def test_a_table(width):
 
 @pytest.mark.parametrize("width", [34, 40, 79])
 def test_lists_on_a_narrow_terminal(width):
-    console = screen(width)
-    show_packets(console, [GonderimResult(52, G52), GonderimResult(61, G61), NOT_FOUND])
-    text = shown(console)
+    out = screen(width)
+    show_packets(out, [GonderimResult(52, G52), GonderimResult(61, G61), NOT_FOUND])
+    text = shown(out)
     assert re.search(r"Başlık +08505326480", text)
     assert re.search(r"Created +2016-07-21 14:40:16", text)
     assert "INVALID_SOURCE_ADDRESS" in text
@@ -145,27 +148,27 @@ def test_lists_on_a_narrow_terminal(width):
 
 
 def test_only_failures_have_no_table():
-    console = screen()
-    show_packets(console, [NOT_FOUND])
-    assert shown(console) == "9999: gonderim 9999: HTTP 404\n"
+    out = screen()
+    show_packets(out, [NOT_FOUND])
+    assert shown(out) == "9999: gonderim 9999: HTTP 404\n"
 
 
 def test_what_would_steer_the_terminal_is_not_shown():
     evil = attrs.evolve(G52, sms_baslik="\x1b[2J\x07x[red]")
     for width in (40, 100):
-        console = screen(width, markup=False)
-        show_packets(console, [GonderimResult(52, evil)])
-        assert "\x1b" not in shown(console)
-        assert "\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}x[red]" in shown(console)
+        out = screen(width, markup=False)
+        show_packets(out, [GonderimResult(52, evil)])
+        assert "\x1b" not in shown(out)
+        assert "\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}x[red]" in shown(out)
 
 
 def test_changes():
-    console = screen()
+    out = screen()
     soon = attrs.evolve(G52, paket_durum=PaketDurum.DEVAM_EDIYOR, ileri_tarih=G52.created_at)
     for result in (GonderimResult(52, soon), GonderimResult(61, G61), GonderimResult(52, UNKNOWN)):
-        show_change(console, result)
-    show_change(console, NOT_FOUND)
-    lines = [re.sub(r"^\d\d:\d\d:\d\d  ", "", line) for line in shown(console).splitlines()]
+        show_change(out, result)
+    show_change(out, NOT_FOUND)
+    lines = [re.sub(r"^\d\d:\d\d:\d\d  ", "", line) for line in shown(out).splitlines()]
     assert lines == [
         "52  DEVAM_EDIYOR: in progress, scheduled for 2016-07-21 14:40:16",
         "61  HATALI: failed, nothing charged, INVALID_SOURCE_ADDRESS",
@@ -175,10 +178,10 @@ def test_changes():
 
 
 def test_a_failure_without_a_code_shows_its_message():
-    console = screen()
+    out = screen()
     log = attrs.evolve(G61.log, mesaj="Bilinmeyen hata")
-    show_change(console, GonderimResult(61, attrs.evolve(G61, log=log)))
-    assert shown(console).endswith("HATALI: failed, nothing charged, Bilinmeyen hata\n")
+    show_change(out, GonderimResult(61, attrs.evolve(G61, log=log)))
+    assert shown(out).endswith("HATALI: failed, nothing charged, Bilinmeyen hata\n")
 
 
 # ---- progress ----------------------------------------------------------------------------------
@@ -192,46 +195,46 @@ def clock(monkeypatch):
 
 
 def test_lines_every_few_seconds(clock):
-    console, tally = screen(), Tally()
-    progress = Progress(console, tally, 1000, quiet=False)
+    out, tally = screen(), Tally()
+    progress = Progress(out, tally, 1000, quiet=False)
     with progress.shown():
         for second in range(21):
             clock[0] = 1000.0 + second
             tally.add(entry(second + 1, 0 if second % 2 else 1))
             progress.retries = second
             progress.update()
-    lines = shown(console).splitlines()
+    lines = shown(out).splitlines()
     assert lines[0] == ("6/1,000, 1/s, 13:48 left; SONLANDI 3, DEVAM_EDIYOR 3, errors 0, retries 5")
     assert len(lines) == 4
     assert progress.pace() == " in 0:20, 1/s"
 
 
 def test_no_total_and_long_times(clock):
-    console, tally = screen(), Tally()
-    progress = Progress(console, tally, None, quiet=False)
+    out, tally = screen(), Tally()
+    progress = Progress(out, tally, None, quiet=False)
     clock[0] += 6
     progress.update()
-    assert shown(console) == "0, 0/s; errors 0\n"
-    progress = Progress(console, tally, 100_000, quiet=False)
+    assert shown(out) == "0, 0/s; errors 0\n"
+    progress = Progress(out, tally, 100_000, quiet=False)
     clock[0] += 6
     tally.add(entry(1))
     progress.update()
-    assert "1/100,000, 0/s, 166:39:54 left" in shown(console)
+    assert "1/100,000, 0/s, 166:39:54 left" in shown(out)
 
 
 def test_waiting(clock):
-    console, tally = screen(), Tally()
-    progress = Progress(console, tally, 3, quiet=False)
+    out, tally = screen(), Tally()
+    progress = Progress(out, tally, 3, quiet=False)
     tally.add(entry(1))
     progress.waiting = 2
     clock[0] += 6
     progress.update()
-    assert shown(console) == "3/3, 2 not final yet; SONLANDI 1, not final 2, errors 0\n"
+    assert shown(out) == "3/3, 2 not final yet; SONLANDI 1, not final 2, errors 0\n"
 
 
 def test_what_the_library_warns_of_is_shown():
-    console = screen()
-    progress = Progress(console, Tally(), 3, quiet=False)
+    out = screen()
+    progress = Progress(out, Tally(), 3, quiet=False)
     logger = logging.getLogger("vairosms_async")
     handlers = list(logger.handlers)
     with progress.shown():
@@ -239,18 +242,18 @@ def test_what_the_library_warns_of_is_shown():
         logger.warning("the panel refused the API key (HTTP 401)")
         logger.info("no")
     logger.warning("later")
-    assert shown(console) == "the panel asks to wait (HTTP 429)\n"
+    assert shown(out) == "the panel asks to wait (HTTP 429)\n"
     assert logger.handlers == handlers
 
 
 def test_quiet(clock):
-    console = screen()
-    progress = Progress(console, Tally(), 3, quiet=True)
+    out = screen()
+    progress = Progress(out, Tally(), 3, quiet=True)
     with progress.shown():
         progress.note("x")
         clock[0] += 10
         progress.update()
-    assert shown(console) == ""
+    assert shown(out) == ""
 
 
 def test_a_terminal_that_is_gone(clock):
@@ -265,14 +268,36 @@ def test_a_terminal_that_is_gone(clock):
     progress.note("x")
 
 
+def test_readers_that_leave(monkeypatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", buffering=1) as pipe:
+        for stderr in (False, True):
+            monkeypatch.setattr(sys, "stderr" if stderr else "stdout", pipe)
+        console(stderr=True).print("x")
+        with pytest.raises(BrokenPipeError):
+            console(stderr=False).print("x")
+        monkeypatch.undo()
+        with suppress(BrokenPipeError):
+            pipe.close()
+
+
+def test_a_bar_without_a_total(clock):
+    out = screen(force_terminal=True)
+    progress = Progress(out, Tally(), None, quiet=False)
+    with progress.shown():
+        progress.update()
+    assert "━" not in shown(out)
+
+
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 def test_a_bar_fits(clock, tally, width):
-    console = screen(width, force_terminal=True)
-    progress = Progress(console, tally, 1_000_000, quiet=False)
+    out = screen(width, force_terminal=True)
+    progress = Progress(out, tally, 1_000_000, quiet=False)
     with progress.shown():
         clock[0] += 1
         progress.update()
-    text = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", shown(console))
+    text = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", shown(out))
     assert "100/1,000,000" in text
     assert all(len(line) <= width for line in re.split(r"[\r\n]+", text))
 
@@ -301,6 +326,7 @@ def on_a_terminal(panel, tmp_path, *args, size=(24, 80), **settings):
     return child.exitstatus, text
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("size", [(24, 80), (24, 40)])
 def test_a_bar_on_a_terminal(panel, tmp_path, size):
     panel.fail(Fault("status", 429, retry_after=1), times=1, id=400)
@@ -315,12 +341,14 @@ def test_a_bar_on_a_terminal(panel, tmp_path, size):
     assert "Results: out" in text
 
 
+@pytest.mark.process
 def test_no_colour(panel, tmp_path):
     code, text = on_a_terminal(panel, tmp_path, "bulk", "ids", "-o", "out", NO_COLOR="1")
     assert code == 0
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", text)
 
 
+@pytest.mark.process
 def test_a_dumb_terminal(panel, tmp_path):
     code, text = on_a_terminal(panel, tmp_path, "get", "52", "61", TERM="dumb")
     assert code == 0
@@ -331,6 +359,7 @@ def test_a_dumb_terminal(panel, tmp_path):
     assert "━" not in text
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("encoding", ["ascii", "cp1254", "latin-1"])
 def test_another_encoding(panel, encoding):
     ran = subprocess.run(
@@ -344,6 +373,7 @@ def test_another_encoding(panel, encoding):
     assert "INVALID_SOURCE_ADDRESS" in text
 
 
+@pytest.mark.process
 def test_ctrl_c_on_a_terminal(panel, tmp_path):
     (tmp_path / "ids").write_text("".join(f"{i}\n" for i in range(1, 801)))
     child = pexpect.spawn(

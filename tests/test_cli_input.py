@@ -78,6 +78,11 @@ def test_no_such_encoding(encoding):
         IdReader(None, encoding)
 
 
+def test_only_reading_falls_back_on_windows_1254():
+    with pytest.raises(UnicodeEncodeError):
+        "ş".encode("ascii", "vairosms-windows-1254")
+
+
 def test_a_line_without_an_end_is_not_kept():
     reader = IdReader(None, None)
     for _ in range(64):

@@ -11,6 +11,8 @@ import trustme
 
 from tests.cli import Panel, check_complete, run, serving
 
+pytestmark = pytest.mark.process
+
 
 class ForwardProxy:
     """An HTTP proxy for CONNECT, which may ask for a name and a password."""

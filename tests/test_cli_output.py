@@ -203,6 +203,11 @@ def test_lines_of_others(name):
 WRONG = {"line": "7", "id": 52, "gonderim": None, "error": None}
 
 
+def test_a_row_that_csv_cannot_read():
+    with pytest.raises(ValueError, match="field larger than field limit"):
+        CSV.read(b"x" * 200_000 + b"\r\n")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -278,7 +283,7 @@ async def test_a_full_disk_leaves_whole_lines(opened, monkeypatch, room):
     out.add(1, b"abc\ndef\n")
     out.add(2, b"ghi\n")
     await out.flush()
-    with pytest.raises(Trouble, match="^out: No space left on device$") as caught:
+    with pytest.raises(Trouble, match=r"^out: No space left on device$") as caught:
         out.add(3, b"jkl\n")
     assert caught.value.exit_code == 4
     with pytest.raises(Trouble):
@@ -366,7 +371,7 @@ def test_an_out_is_not_overwritten_unasked(tmp_path):
     os.close(file.create(overwrite=False))
     assert file.path.read_bytes() == CSV.header
     file.path.write_bytes(b"precious")
-    with pytest.raises(Trouble, match="exists. Complete it with --resume, or begin anew"):
+    with pytest.raises(Trouble, match=r"exists\. Complete it with --resume, or begin anew"):
         file.create(overwrite=False)
     assert file.path.read_bytes() == b"precious"
     os.close(file.create(overwrite=True))

@@ -12,6 +12,8 @@ def main() -> int:
     """Run the command and return its exit code; without the extra, say how to install it."""
     try:
         from .commands import run  # noqa: PLC0415 (the extra may not be there)
+    except KeyboardInterrupt:  # from when it runs, it has its own way with signals
+        return 130
     except ModuleNotFoundError as exc:
         if exc.name not in EXTRA:
             raise

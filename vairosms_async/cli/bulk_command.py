@@ -113,7 +113,6 @@ class Job:
     tally: Tally = field(init=False, factory=Tally)
     total: int | None = field(init=False, default=None)
     kept: int = field(init=False, default=0)
-    _said: bool = field(init=False, default=False)
 
     def run(self) -> int:
         """Check the options, and do what they say; return the exit code."""
@@ -178,16 +177,15 @@ class Job:
         try:
             exit_code = self._check(source, Output(fd, self.out, ledger), file.format, ledger)
         except (asyncio.CancelledError, KeyboardInterrupt, Trouble) as exc:
+            exit_code = self.signals.exit_code
             if isinstance(exc, Trouble):
-                if exc.exit_code == NOT_STARTED:  # by what only the first line of stdin could tell
-                    if not exists:
-                        file.path.unlink()
+                exit_code = exc.exit_code
+                if exit_code == NOT_STARTED:  # by what only the first line of stdin could tell
+                    file.path.unlink()
                     raise
                 exc.show()
-            elif not self.signals.received:
-                raise
-            self._say_how_to_go_on()
-            return exc.exit_code if isinstance(exc, Trouble) else self.signals.exit_code
+            self.signals.last_words()
+            return exit_code
         finally:
             os.close(fd)
         if ledger is not None and ledger.superseded:
@@ -245,9 +243,7 @@ class Job:
         return exit_code
 
     def _say_how_to_go_on(self) -> None:
-        if self._said:
-            return
-        self._said = True
+        self.signals.last_words = lambda: None
         of = "" if self.total is None else f" of {self.total:,}"
         click.echo(
             f"{self.out} has the results of {self.tally.total:,}{of} lines. To go on:", err=True

@@ -1,7 +1,6 @@
 """The commands, but for `bulk`, which has a module of its own."""
 
 import asyncio
-import io
 import os
 import platform
 import sys
@@ -32,8 +31,9 @@ as_json = click.option("--json", "as_json", is_flag=True, help="JSON Lines inste
 
 def run() -> int:
     """Run the command line, and return the exit code."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has all letters
-        sys.stdout.reconfigure(errors="backslashreplace")
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:  # not every terminal has all letters
+        reconfigure(errors="backslashreplace")
     with Signals() as signals:
         try:
             outcome = cli.main(
@@ -43,8 +43,6 @@ def run() -> int:
                 obj=signals,
             )
         except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
-            if not signals.received:
-                raise
             click.echo("Interrupted.", err=True)
             return signals.exit_code
         except click.ClickException as exc:
@@ -268,10 +266,10 @@ async def _serve(panel: SandboxPanel) -> int:
         click.echo(f"Or        curl '{url}/GonderimBilgisi/52?api_key={key}'")
         click.echo("Ctrl-C ends it.", err=True)
         sys.stdout.flush()
-        await asyncio.Event().wait()
+        only_a_signal_ends_it: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        return await only_a_signal_ends_it
     finally:
         await panel.stop()
-    return ALL_FOUND
 
 
 cli.add_command(bulk)

@@ -40,6 +40,10 @@ class Entry:
     hata_kodu: str | None
     error: str | None
 
+    def __attrs_post_init__(self) -> None:
+        if self.durum is None and self.error is None:
+            raise ValueError("neither a record nor an error")
+
 
 def valid_id(value: object) -> int:
     """Return an id as the panel could have one; 0 for what is none."""

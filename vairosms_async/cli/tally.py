@@ -4,6 +4,8 @@ from collections import Counter
 
 from attrs import define, field
 
+from vairosms_async import PaketDurum
+
 from .formats import Entry
 
 
@@ -29,14 +31,15 @@ class Tally:
         """Count a result."""
         self.kredi += entry.kredi
         if entry.error is not None:
-            self.errors[entry.error] += 1
-            self.examples.setdefault(entry.error, _example(entry))
-        elif entry.durum is not None:
-            self.states[entry.durum] += 1
-            if entry.durum == -1:
-                reason = entry.hata_kodu or "no reason given"
-                self.reasons[reason] += 1
-                self.examples.setdefault(reason, _example(entry))
+            self._count(self.errors, entry.error, entry)
+            return
+        self.states[entry.durum or 0] += 1
+        if entry.durum == PaketDurum.HATALI:
+            self._count(self.reasons, entry.hata_kodu or "no reason given", entry)
+
+    def _count(self, counts: Counter[str], kind: str, entry: Entry) -> None:
+        counts[kind] += 1
+        self.examples.setdefault(kind, str(entry.id) if entry.id else f"line {entry.line}")
 
     def clear(self) -> None:
         """Count from zero again."""
@@ -58,7 +61,3 @@ class Tally:
     def total(self) -> int:
         """All results."""
         return self.found + self.failed
-
-
-def _example(entry: Entry) -> str:
-    return str(entry.id) if entry.id else f"line {entry.line}"

@@ -64,13 +64,11 @@ class Signals:
     @property
     def exit_code(self) -> int:
         """What a shell expects of a process that a signal ended."""
-        return 128 + self.received
+        return 128 + (self.received or signal.SIGINT)
 
     def cancel_on_signal(self) -> None:
         """From now on a signal cancels the task that calls this, and no longer interrupts."""
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
-        if self.received:
-            raise asyncio.CancelledError
 
     def interrupt_on_signal(self) -> None:
         """From now on a signal raises KeyboardInterrupt: there is no event loop any more."""
