@@ -16,7 +16,7 @@ from vairosms_async.sandbox import SandboxPanel
 from . import display
 from .bulk import Bulk, Numbers, refuse
 from .bulk_command import bulk
-from .common import ABOUT_THE_KEY, SECONDS, complete, key_file
+from .common import ABOUT_THE_KEY, SECONDS, Option, complete, key_file
 from .formats import FORMATS
 from .ids import Line
 from .ledger import read_number
@@ -25,8 +25,10 @@ from .settings import Throttle, check_settings, open_client
 from .tally import Tally
 from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, Signals, Trouble
 
-packet_ids = click.argument("ids", metavar="ID...", nargs=-1, required=True)
-as_json = click.option("--json", "as_json", is_flag=True, help="JSON Lines instead of a table.")
+packet_ids: Option = click.argument("ids", metavar="ID...", nargs=-1, required=True)
+as_json: Option = click.option(
+    "--json", "as_json", is_flag=True, help="JSON Lines instead of a table."
+)
 
 
 def run() -> int:

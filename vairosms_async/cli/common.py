@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import click
@@ -17,9 +17,12 @@ ABOUT_THE_KEY: Final = (
     "an argument, where other users see it. HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE count as "
     "they do for curl."
 )
+Option = Callable[[Callable[..., int]], Callable[..., int]]
+"""What adds a parameter to a command."""
+
 SECONDS: Final = click.FloatRange(min=0, min_open=True)
 
-key_file = click.option(
+key_file: Option = click.option(
     "--api-key-file",
     type=click.Path(dir_okay=False),
     help="A file that holds the API key. Default: the environment's VAIROSMS_API_KEY.",

@@ -86,8 +86,8 @@ class Format(Protocol):
 class JsonLines:
     """One JSON object a line."""
 
-    name = "jsonl"
-    header = b""
+    name: str = "jsonl"
+    header: bytes = b""
 
     def write(self, line: int, result: GonderimResult, checked_at: datetime) -> bytes:
         """Write a line."""
@@ -137,8 +137,8 @@ class ExcelCsv:
     One that begins with ``=``, ``+``, ``-`` or ``@`` has an apostrophe, as OWASP advises.
     """
 
-    name = "csv"
-    header = b"\xef\xbb\xbf" + ";".join(_COLUMNS).encode() + b"\r\n"
+    name: str = "csv"
+    header: bytes = b"\xef\xbb\xbf" + ";".join(_COLUMNS).encode() + b"\r\n"
 
     def write(self, line: int, result: GonderimResult, checked_at: datetime) -> bytes:
         """Write a line."""

@@ -118,9 +118,9 @@ class OutFile:
 
     def __init__(self, path: str, format_: Format) -> None:
         # Through a link the file itself, since it will be replaced.
-        self.path = Path(path).resolve()
-        self.name = path
-        self.format = format_
+        self.path: Path = Path(path).resolve()
+        self.name: str = path
+        self.format: Format = format_
 
     @contextmanager
     def locked(self) -> Generator[None]:
