@@ -14,9 +14,9 @@ from tests.cli import Panel, Ran, check_complete, rows_of, serving, whole_lines
 from tests.helpers import KEY, assert_no_key, example
 from vairosms_async.cli import bulk as bulk_module
 from vairosms_async.cli import main
-from vairosms_async.cli.display import Progress
 from vairosms_async.cli.formats import FORMATS
 from vairosms_async.cli.out import OutFile
+from vairosms_async.cli.progress import Progress
 from vairosms_async.sandbox import Fault
 
 
@@ -169,7 +169,7 @@ def test_a_thousand_bad_lines(vairosms):
     ran = vairosms("bulk", "ids", "-o", "out.csv")
     assert ran.code == 1
     check_complete("out.csv", ["x"] * 1000)
-    assert "VairoSMSInvalidIdError     1,000 100.0%" in ran.err
+    assert "VairoSMSInvalidIdError 1,000 100.0%" in ran.err
     assert "e.g. line 1" in ran.err
 
 
@@ -532,7 +532,7 @@ def test_waiting_until_all_are_final(vairosms, panel):
     rows = check_complete(out, [52, 701, 702, 701, 61, 701])
     states = [row["paket_durum"] for _, row in sorted(rows.items())]
     assert states == ["1", "1", "-1", "1", "-1", "1"]
-    assert "SONLANDI         4  66.7%" in ran.err
+    assert "SONLANDI 4  66.7%" in ran.err
     assert "Credits charged: 10" in ran.err
 
 

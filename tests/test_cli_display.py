@@ -22,8 +22,9 @@ from vairosms_async import (
     VairoSMSNotFoundError,
     gonderim_from_dict,
 )
-from vairosms_async.cli.display import Progress, console, show_change, show_packets, show_summary
+from vairosms_async.cli.display import console, show_change, show_packets, show_summary
 from vairosms_async.cli.formats import Entry
+from vairosms_async.cli.progress import Progress
 from vairosms_async.cli.tally import Tally
 from vairosms_async.sandbox import Fault
 
@@ -74,14 +75,14 @@ def test_a_summary(tally):
     show_summary(out, "Checked 100 lines", tally, ["Results: out"])
     assert shown(out) == (
         "Checked 100 lines\n"
-        "  SONLANDI            80  80.0% ████████████████████████\n"
-        "  DEVAM_EDIYOR        15  15.0% ████\n"
-        "  HATALI               4   4.0% █\n"
+        "  SONLANDI     80  80.0% ████████████████████████\n"
+        "  DEVAM_EDIYOR 15  15.0% ████\n"
+        "  HATALI        4   4.0% █\n"
         "HATALI, by reason\n"
-        "  INVALID_SOURCE_ADDRESS         3   3.0% █ e.g. 96\n"
-        "  no reason given                1   1.0% █ e.g. 99\n"
+        "  INVALID_SOURCE_ADDRESS 3   3.0% █ e.g. 96\n"
+        "  no reason given        1   1.0% █ e.g. 99\n"
         "Errors\n"
-        "  VairoSMSNotFoundError 404         1   1.0% █ e.g. 100\n"
+        "  VairoSMSNotFoundError 404 1   1.0% █ e.g. 100\n"
         "Credits charged: 198\n"
         "Results: out\n"
     )
@@ -107,9 +108,10 @@ def test_a_summary_of_many_kinds():
 def test_a_narrow_summary(tally):
     out = screen(width=40)
     show_summary(out, "Checked 100 lines", tally, [])
-    for line in shown(out).splitlines():
-        assert len(line) <= 40 or "e.g." in line
-    assert "  SONLANDI            80  80.0% ██████\n" in shown(out)
+    text = shown(out)
+    assert all(len(line) <= 40 for line in text.splitlines())
+    assert "  SONLANDI     80  80.0% ███████████\n" in text
+    assert "  VairoSMSNotFoundError 404 1   1.0%\n    e.g. 100\n" in text
 
 
 def test_a_terminal_without_blocks(tally):
@@ -243,7 +245,28 @@ def test_what_the_library_warns_of_is_shown():
         logger.info("no")
     logger.warning("later")
     assert shown(out) == "the panel asks to wait (HTTP 429)\n"
+    assert progress.notes() == ["1 warning; the last: the panel asks to wait (HTTP 429)"]
     assert logger.handlers == handlers
+
+
+def test_what_comes_again_and_again_does_not_fill_the_screen(clock):
+    out = screen()
+    progress = Progress(out, Tally(), 3, quiet=False)
+    for n in range(100):
+        clock[0] += 0.1
+        progress.note(f"pause {n}")
+    assert shown(out) == "pause 0\npause 50\n"
+    assert progress.notes() == ["100 warnings; the last: pause 99"]
+
+
+def test_a_terminal_that_is_gone_at_the_end(monkeypatch):
+    out = screen(force_terminal=True)
+    progress = Progress(out, Tally(), 3, quiet=False)
+    with progress.shown():
+        progress.update()
+        monkeypatch.setattr(out.file, "write", Gone().write)
+        progress.update()
+        progress.note("x")
 
 
 def test_quiet(clock):
@@ -256,11 +279,12 @@ def test_quiet(clock):
     assert shown(out) == ""
 
 
-def test_a_terminal_that_is_gone(clock):
-    class Gone(io.StringIO):
-        def write(self, _):
-            raise OSError(5, "Input/output error")
+class Gone(io.StringIO):
+    def write(self, _):
+        raise OSError(5, "Input/output error")
 
+
+def test_a_terminal_that_is_gone(clock):
     progress = Progress(Console(file=Gone(), width=80), Tally(), 3, quiet=False)
     for _ in range(2):
         clock[0] += 10
@@ -333,7 +357,7 @@ def test_a_bar_on_a_terminal(panel, tmp_path, size):
     code, text = on_a_terminal(panel, tmp_path, "bulk", "ids", "-o", "out", size=size)
     assert code == 0
     assert "━" in text  # rich's bar
-    assert "the panel asks to wait (HTTP 429): lookups pause for 1 s" in text
+    assert "1 warning; the last: the panel asks to wait (HTTP 429): lookups" in text
     assert "\x1b[32m" in text  # SONLANDI in green
     assert "\x1b[?25l" in text  # the cursor is hidden, and shown again
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")

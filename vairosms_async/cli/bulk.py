@@ -22,12 +22,12 @@ from vairosms_async import (
     VairoSMSServerError,
 )
 
-from .display import Progress
 from .formats import Format, entry_of
 from .ids import SHOWN, IdReader, Line
 from .ledger import Ledger, read_number
 from .offloop import off_loop
 from .out import Output
+from .progress import Progress
 from .settings import Throttle
 from .tally import Tally
 from .trouble import NOT_STARTED, STOPPED, Trouble

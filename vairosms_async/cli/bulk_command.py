@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from .common import ABOUT_THE_KEY, SECONDS, complete, key_file
 from .formats import FORMATS, Entry, Format
 from .ledger import Ledger
 from .out import OutFile, Output
+from .progress import Progress
 from .settings import Throttle, check_settings, open_client
 from .tally import Tally
 from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, STOPPED, Signals, Trouble
@@ -209,7 +210,7 @@ class Job:
         self, source: Input, out: Output, format_: Format, ledger: Ledger | None = None
     ) -> int:
         stderr = display.console(stderr=True)
-        progress = display.Progress(stderr, self.tally, self.total, quiet=self.quiet)
+        progress = Progress(stderr, self.tally, self.total, quiet=self.quiet)
         throttle = Throttle(self.rate)
 
         async def check() -> int:
@@ -238,8 +239,9 @@ class Job:
         if not self.quiet:
             earlier = f", {self.kept:,} of them in earlier runs;" if self.kept else ""
             title = f"Checked {display.counted(self.tally.total, 'line')}{earlier}{progress.pace()}"
-            notes = [] if self.out == "-" else [f"Results: {self.out}"]
-            display.show_summary(stderr, title, self.tally, notes)
+            notes = progress.notes() + ([] if self.out == "-" else [f"Results: {self.out}"])
+            with suppress(OSError):  # nobody is there to see it
+                display.show_summary(stderr, title, self.tally, notes)
         return exit_code
 
     def _say_how_to_go_on(self) -> None:

@@ -21,6 +21,7 @@ from .formats import FORMATS
 from .ids import Line
 from .ledger import read_number
 from .out import Output
+from .progress import Progress
 from .settings import Throttle, check_settings, open_client
 from .tally import Tally
 from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, Signals, Trouble
@@ -83,7 +84,7 @@ def demo(signals: Signals, packets: int, quiet: bool) -> int:
 
 async def _demo(packets: int, *, quiet: bool) -> int:
     tally, throttle = Tally(), Throttle()
-    progress = display.Progress(display.console(stderr=True), tally, packets, quiet=quiet)
+    progress = Progress(display.console(stderr=True), tally, packets, quiet=quiet)
     fd = os.open(os.devnull, os.O_WRONLY)
     async with (
         # Slow enough to watch, and as unreliable as the world is.

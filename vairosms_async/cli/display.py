@@ -1,19 +1,13 @@
-"""What a person sees: progress and summary on stderr, packets as a table."""
+"""What a person reads: the summary of a bulk check, packets as a table, changes of state."""
 
 import errno
-import logging
 import os
-import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -47,125 +41,6 @@ class _Console(Console):
 def console(*, stderr: bool) -> Console:
     """Open stdout or stderr for text, without colours where they are not wanted."""
     return _Console(stderr=stderr, highlight=False, emoji=False, markup=False)
-
-
-class Progress:
-    """Shows how a bulk check gets on: a bar on a terminal, a line now and then elsewhere.
-
-    Args:
-        out: Where to.
-        tally: The counts to show.
-        total: How many results there will be, if that is known.
-        quiet: Show nothing.
-
-    Attributes:
-        waiting: Results that are not final yet.
-        retries: Retries so far.
-    """
-
-    LINE_EVERY = 5.0
-    WINDOW = 15.0
-
-    def __init__(self, out: Console, tally: Tally, total: int | None, *, quiet: bool) -> None:
-        self._out = out
-        self._tally = tally
-        self._total = total
-        self._quiet = quiet
-        # A dumb terminal cannot take back what it shows.
-        live = out.is_terminal and not out.is_dumb_terminal and not quiet
-        self._live = Live(console=out, auto_refresh=False, transient=True) if live else None
-        self._kept = tally.total
-        self._began = self._shown = time.monotonic()
-        self._samples: deque[tuple[float, int]] = deque([(self._began, tally.total)])
-        self.waiting: int = 0
-        self.retries: int = 0
-
-    @contextmanager
-    def shown(self) -> Generator[None]:
-        """Show it, and with it what the library warns of: pauses, a spent retry budget."""
-        logger, handler = logging.getLogger("vairosms_async"), _Notes(self.note)
-        logger.addHandler(handler)
-        try:
-            if self._live is None:
-                yield
-            else:
-                with self._live:
-                    yield
-        finally:
-            logger.removeHandler(handler)
-
-    def note(self, text: str) -> None:
-        """Show a line that stays."""
-        if not self._quiet:
-            self._out.print(text, style="yellow", soft_wrap=True)
-
-    def update(self) -> None:
-        """Show how far it is, if there is anything to show and it is time."""
-        try:
-            self._update(time.monotonic())
-        except OSError:  # nobody is there to see it; the work goes on
-            self._live, self._quiet = None, True
-
-    def _update(self, now: float) -> None:
-        self._samples.append((now, self._tally.total))
-        while now - self._samples[0][0] > self.WINDOW:
-            self._samples.popleft()
-        if self._live is not None:
-            self._live.update(self._bar(), refresh=True)
-        elif not self._quiet and now - self._shown >= self.LINE_EVERY:
-            self._shown = now
-            self._out.print(f"{self._how_far()}; {self._counts()}", soft_wrap=True)
-
-    def pace(self) -> str:
-        """Say how long this run has taken, and how fast it was."""
-        seconds = max(time.monotonic() - self._began, 1e-3)
-        rate = (self._tally.total - self._kept) / seconds
-        return f" in {_duration(seconds)}, {rate:,.0f}/s"
-
-    def _recent_rate(self) -> float:
-        (then, before), (now, done) = self._samples[0], self._samples[-1]
-        return (done - before) / (now - then) if now > then else 0.0
-
-    def _how_far(self) -> str:
-        done, rate = self._tally.total + self.waiting, self._recent_rate()
-        of = "" if self._total is None else f"/{self._total:,}"
-        parts = [f"{done:,}{of}", f"{rate:,.0f}/s"]
-        if self.waiting and done == self._total:
-            parts = [f"{done:,}{of}", f"{self.waiting:,} not final yet"]
-        elif self._total is not None and rate > 0:
-            parts.append(f"{_duration((self._total - done) / rate)} left")
-        return ", ".join(parts)
-
-    def _counts(self) -> str:
-        counts = [f"{PaketDurum(d).name} {n:,}" for d, n in self._tally.states.most_common()]
-        if self.waiting:
-            counts.append(f"not final {self.waiting:,}")
-        counts.append(f"errors {self._tally.failed:,}")
-        if self.retries:
-            counts.append(f"retries {self.retries:,}")
-        return ", ".join(counts)
-
-    def _bar(self) -> RenderableType:
-        done = self._tally.total + self.waiting
-        rows: list[RenderableType] = [Text(self._how_far()), Text(self._counts(), style="dim")]
-        if self._total is not None:
-            bar = Table.grid(expand=True)  # which ends its line, as a bar by itself does not
-            bar.add_row(ProgressBar(total=max(self._total, 1), completed=done))
-            rows.insert(0, bar)
-        return Group(*rows)
-
-
-class _Notes(logging.Handler):
-    """Hands on the library's warnings; a refused key ends the command, which says so itself."""
-
-    def __init__(self, note: Callable[[str], None]) -> None:
-        super().__init__(logging.WARNING)
-        self._note = note
-
-    def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
-        if "refused the API key" not in message:
-            self._note(message)
 
 
 def show_summary(out: Console, title: str, tally: Tally, notes: Iterable[str]) -> None:
@@ -202,14 +77,17 @@ def _show_bars(
 ) -> None:
     full = "█" if out.encoding.startswith("utf") else "#"
     label_width = max(map(len, counts), default=0)
+    count_width = len(f"{max(counts.values(), default=0):,}")
     for label, count in counts.items():
         share = count / total
-        left = f"  {label:<{label_width}} {count:>9,} {share:>6.1%} "
+        line = Text(f"  {label:<{label_width}} {count:>{count_width},} {share:>6.1%}")
         example = f" e.g. {examples[label]}" if label in examples else ""
-        room = min(30, out.width - 1 - len(left) - len(example))
-        line = Text(left)
+        room = min(30, out.width - 2 - len(line) - len(example))
         if room >= 5:
-            line.append(full * max(round(share * room), 1), style=colours.get(label, ""))
+            bar = full * max(round(share * room), 1)
+            line.append(f" {bar}", style=colours.get(label, ""))
+        elif len(line) + len(example) > out.width:
+            example = f"\n   {example}"
         line.append(example)
         out.print(line, soft_wrap=True)
 
@@ -286,12 +164,6 @@ def _shown(value: object) -> str:
 
 def _when(moment: datetime | None) -> str:
     return "" if moment is None else str(moment)
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def counted(number: int, noun: str) -> str:
