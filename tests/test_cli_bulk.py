@@ -192,7 +192,7 @@ def test_the_cap_and_the_rate(vairosms, panel):
 REFUSED = {
     "no OUT": (["ids"], "Missing option '-o'"),
     "no such file": (["none", "-o", "out"], "none: No such file or directory"),
-    "a folder": (["folder", "-o", "out"], "folder"),
+    "a folder": (["folder", "-o", "out"], "Error: folder: Is a directory"),
     "a folder as OUT": (["ids", "-o", "folder"], "folder: Is a directory"),
     "OUT is FILE": (["ids", "-o", "./ids"], "OUT is FILE"),
     "OUT is there": (["ids", "-o", "there"], "there exists. Complete it with --resume, or begin"),

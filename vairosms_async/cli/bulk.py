@@ -1,6 +1,7 @@
 """A bulk check: lines of ids in, lines of results out."""
 
 import asyncio
+import errno
 import os
 import tempfile
 from collections import defaultdict
@@ -74,6 +75,8 @@ class Input:
     def check(self) -> None:
         """Raise Trouble if there is no such file or encoding."""
         IdReader(self.column, self.encoding)
+        if Path(self.path).is_dir():
+            raise Trouble(f"{self.path}: {os.strerror(errno.EISDIR)}", NOT_STARTED)
         if self.path != "-" and not os.access(self.path, os.R_OK):
             os.close(self._open())  # which says why not
 

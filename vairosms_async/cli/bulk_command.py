@@ -1,6 +1,7 @@
 """``vairosms bulk``: a file of ids in, a file of results out, and on after whatever ends it."""
 
 import asyncio
+import errno
 import os
 import shlex
 import sys
@@ -39,7 +40,7 @@ panel down), 130 Ctrl-C, 143 SIGTERM. After any of them, --resume goes on where 
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True))
+@click.argument("file", metavar="FILE", type=click.Path(allow_dash=True))
 @click.option(
     "-o", "--output", "out", metavar="OUT", required=True, type=click.Path(),
     help="Where results go, one line for each line of FILE; - is stdout.",
@@ -143,7 +144,7 @@ class Job:
             if self.resume or self.overwrite:
                 raise click.UsageError("--resume and --overwrite are for an OUT that is a file")
         elif Path(self.out).is_dir():
-            raise Trouble(f"{self.out}: Is a directory", NOT_STARTED)
+            raise Trouble(f"{self.out}: {os.strerror(errno.EISDIR)}", NOT_STARTED)
         elif self.file != "-" and Path(self.out).exists() and Path(self.out).samefile(self.file):
             raise Trouble("OUT is FILE: give another OUT", NOT_STARTED)
 

@@ -188,22 +188,16 @@ async def _wait(
     return SOME_FAILED if failed else ALL_FOUND
 
 
-class _Span(click.ParamType[tuple[float, float]]):
-    """A number of seconds, or two with a dash between: at least, and at most."""
-
-    name = "seconds"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, float]:
-        low, dash, high = str(value).partition("-")
-        try:
-            span = float(low), float(high if dash else low)
-        except ValueError:
-            span = -1.0, -1.0
-        if not 0 <= span[0] <= span[1] < float("inf"):
-            self.fail(f"{value!r} is not like 0.2 or 0.05-0.3", param, ctx)
-        return span
+def _span(_: click.Context, param: click.Parameter, value: str) -> tuple[float, float]:
+    """Read a number of seconds, or two with a dash between: at least, and at most."""
+    low, dash, high = value.partition("-")
+    try:
+        span = float(low), float(high if dash else low)
+    except ValueError:
+        span = -1.0, -1.0
+    if not 0 <= span[0] <= span[1] < float("inf"):
+        raise click.BadParameter(f"{value!r} is not like 0.2 or 0.05-0.3", param=param)
+    return span
 
 
 @cli.command(epilog="Example: vairosms sandbox --latency 0.05-0.3 --faults 0.02")
@@ -216,7 +210,7 @@ class _Span(click.ParamType[tuple[float, float]]):
     help="Made-up packets, with ids from 1. The provider's examples 52 and 61 are there too.",
 )  # fmt: skip
 @click.option(
-    "--latency", type=_Span(), default="0", show_default=True,
+    "--latency", metavar="SECONDS", callback=_span, default="0", show_default=True,
     help="Seconds before each answer, such as 0.2 or 0.05-0.3.",
 )  # fmt: skip
 @click.option(
