@@ -5,7 +5,10 @@ import io
 import itertools
 import json
 import os
+import signal
+import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -117,6 +120,26 @@ def test_long_and_dangerous_lines(vairosms):
     assert vairosms("bulk", "ids", "-o", "out.jsonl").code == 1
     rows = {row["line"]: row["id"] for row in rows_of("out.jsonl")}
     assert rows == {1: "9" * 99 + "…", 2: "***", 3: "=x"}
+
+
+def test_a_stream_that_cannot_be_opened(vairosms):
+    write_ids([52])
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("out")
+        ran = vairosms("bulk", "ids", "-o", "out")
+    assert (ran.code, ran.err) == (4, "Error: out: No such device or address\n")
+
+
+def test_interrupted(vairosms, panel):
+    panel.fail(Fault("hang"), times=None)
+    write_ids(range(1, 101))
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    ran = vairosms("bulk", "ids", "-o", "out")
+    timer.join()
+    assert ran.code == 143
+    assert "out has the results of 0 of 100 lines. To go on:\n" in ran.err
+    assert ran.err.endswith("  vairosms bulk ids -o out --resume\n")
 
 
 def test_to_stdout(vairosms):
@@ -498,6 +521,9 @@ def test_stdin_can_be_resumed(vairosms, panel, monkeypatch, tmp_path):
     fd, stdin = os.open("ids", os.O_RDONLY), os.dup(0)
     try:
         os.dup2(fd, 0)
+        assert vairosms("bulk", "-", "-o", "out", "--column", "x").code == 2
+        assert not Path("out").exists()
+        os.lseek(0, 0, os.SEEK_SET)
         assert vairosms("bulk", "-", "-o", "out").code == 0
         check_complete("out", ids)
         lines = Path("out").read_bytes().splitlines(keepends=True)

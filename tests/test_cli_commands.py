@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -16,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import Panel, finish, run, serving, start
-from tests.helpers import KEY, example
+from tests.cli import Panel, Ran, finish, run, serving, start
+from tests.helpers import KEY, assert_no_key, example
 from vairosms_async import __version__
 from vairosms_async import cli as the_cli
 from vairosms_async.cli.offloop import off_loop
@@ -66,19 +67,17 @@ def test_the_core_needs_nothing_of_the_extra():
 # ---- help --------------------------------------------------------------------------------------
 
 
-@pytest.mark.process
-def test_help():
-    ran = run("--help")
+def test_help(here):
+    ran = Ran(*here("--help"))
     assert ran.code == 0
     for command in COMMANDS:
         assert re.search(rf"^  {command} ", ran.out, re.MULTILINE)
     assert "Exit codes: 0 all found, 1 some failed" in ran.out
 
 
-@pytest.mark.process
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_of_each_stands_alone(command):
-    ran = run(command, "--help")
+def test_help_of_each_stands_alone(here, command):
+    ran = Ran(*here(command, "--help"))
     assert ran.code == 0
     assert ran.out.startswith(f"Usage: vairosms {command} ")
     assert re.search(rf"Examples?:\s+vairosms {command}", ran.out)
@@ -221,12 +220,20 @@ def test_the_sandbox_keeps_to_its_options():
     finish(child)
 
 
-@pytest.mark.process
 @pytest.mark.parametrize("latency", ["x", "1-", "2-1", "-1", "inf", "nan"])
-def test_no_latency(latency):
-    ran = run("sandbox", f"--latency={latency}")
-    assert ran.code == 2
-    assert "is not like 0.2 or 0.05-0.3" in ran.err
+def test_no_latency(here, latency):
+    code, _, err = here("sandbox", f"--latency={latency}")
+    assert code == 2
+    assert "is not like 0.2 or 0.05-0.3" in err
+
+
+@pytest.mark.parametrize("latency", ["0.5", "0-0.25"])
+def test_served_in_this_process(here, latency):
+    args = ("sandbox", "--port", "0", "--latency", latency)
+    code, out, err = here(*args, kill_after=0.3)
+    assert code == 143
+    assert re.fullmatch(r"Base URL  http://127\.0\.0\.1:\d+/Panel/api/v1", out.splitlines()[0])
+    assert err.endswith("Interrupted.\n")
 
 
 # ---- settings ----------------------------------------------------------------------------------
@@ -298,40 +305,75 @@ def test_no_proxy_that_can_be_used(monkeypatch, proxy):
     assert "gizli" not in str(caught.value)
 
 
-def test_in_this_process(monkeypatch, capfd, panel):
-    """The same ways once more, where coverage sees them."""
+# ---- in this process, where coverage sees it ---------------------------------------------------
+
+
+@pytest.fixture
+def here(monkeypatch, capfd, panel):
+    """Run the command here; give its exit code, stdout and stderr."""
     monkeypatch.setenv("VAIROSMS_API_KEY", KEY)
     monkeypatch.setenv("VAIROSMS_BASE_URL", panel.base_url)
 
-    def call(*args):
+    def call(*args, kill_after=None):
         monkeypatch.setattr(sys, "argv", ["vairosms", *args])
-        code = the_cli.main()
-        return code, *capfd.readouterr()
+        if kill_after is None:
+            code = the_cli.main()
+        else:
+            timer = threading.Timer(kill_after, os.kill, (os.getpid(), signal.SIGTERM))
+            timer.start()
+            code = the_cli.main()
+            timer.join()
+        out, err = capfd.readouterr()
+        assert_no_key(out + err)
+        return code, out, err
 
-    assert call("demo", "--packets", "30", "-q")[0] == 0
-    assert call("get", "52", "x")[0] == 1
-    assert call("get", "--json", "52")[0] == 0
-    assert call("wait", "52", "x")[0] == 1
-    assert call("wait", "--json", "52")[0] == 0
-    assert call("sandbox", "--port", str(panel.base_url.split(":")[2].split("/")[0]))[0] == 2
-    assert call("--help")[0] == 0
-    assert call()[0] == 2
+    return call
+
+
+def test_all_commands_here(here, monkeypatch, panel):
+    assert here("demo", "--packets", "30", "-q")[0] == 0
+    assert here("get", "52", "x")[0] == 1
+    assert here("get", "--json", "52")[0] == 0
+    assert here("wait", "52", "x")[0] == 1
+    assert here("wait", "--json", "52")[0] == 0
+    assert here("sandbox", "--port", str(panel.base_url.split(":")[2].split("/")[0]))[0] == 2
+    assert here("--help")[0] == 0
+    assert here()[0] == 2
     monkeypatch.setenv("VAIROSMS_API_KEY", "wrong-key")
-    code, _, err = call("get", "52")
+    code, _, err = here("get", "52")
     assert (code, "the panel refused the API key" in err) == (3, True)
 
 
+def test_a_proxy_that_is_not_there(here, monkeypatch):
+    monkeypatch.setenv("VAIROSMS_BASE_URL", "https://panel.example")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    code, out, _ = here("get", "52")
+    assert (code, "no connection to the proxy" in out) == (1, True)
+
+
 @pytest.mark.parametrize("args", [["get", "52"], ["wait", "52"]])
-def test_interrupted_in_this_process(monkeypatch, capfd, panel, args):
+def test_interrupted_here(here, panel, args):
     panel.fail(Fault("hang"), times=None)
-    monkeypatch.setenv("VAIROSMS_API_KEY", KEY)
-    monkeypatch.setenv("VAIROSMS_BASE_URL", panel.base_url)
-    monkeypatch.setattr(sys, "argv", ["vairosms", *args])
-    code = f"import os, time; time.sleep(0.3); os.kill({os.getpid()}, {int(signal.SIGTERM)})"
-    with subprocess.Popen([sys.executable, "-c", code]):
-        assert the_cli.main() == 143
-    assert capfd.readouterr().err == "Interrupted.\n"
+    assert here(*args, kill_after=0.3) == (143, "", "Interrupted.\n")
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_the_module_here(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["vairosms", "--version"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("vairosms_async", run_name="__main__")
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith(f"vairosms {__version__} ")
+
+
+def test_a_reader_who_leaves(here, monkeypatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        code, _, err = here("wait", "52")
+        monkeypatch.undo()
+    assert (code, err) == (4, "Error: stdout: nobody reads it any more\n")
 
 
 def test_without_the_extra_in_this_process(monkeypatch, capsys):

@@ -112,6 +112,9 @@ def test_a_narrow_summary(tally):
     assert all(len(line) <= 40 for line in text.splitlines())
     assert "  SONLANDI     80  80.0% ███████████\n" in text
     assert "  VairoSMSNotFoundError 404 1   1.0%\n    e.g. 100\n" in text
+    out = screen(width=46)
+    show_summary(out, "Checked 100 lines", tally, [])
+    assert "  VairoSMSNotFoundError 404 1   1.0% e.g. 100\n" in shown(out)
 
 
 def test_a_terminal_without_blocks(tally):

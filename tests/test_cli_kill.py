@@ -245,8 +245,7 @@ def test_a_file_that_may_not_grow(panel, folder, out):
     write_ids(1000)
     blocks = 100 if out == "out.jsonl" else 40  # of 512 bytes, or of 1024
     before = ("sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh")
-    settings = {"COVERAGE_PROCESS_CONFIG": None}  # its file may not grow either
-    ran = run("bulk", "ids", "-o", out, panel=panel, before=before, settings=settings)
+    ran = run("bulk", "ids", "-o", out, panel=panel, before=before)
     assert ran.code == 4
     assert f"Error: {out}: File too large" in ran.err
     assert f"  vairosms bulk ids -o {out} --resume" in ran.err
