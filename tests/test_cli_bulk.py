@@ -216,6 +216,7 @@ REFUSED = {
     "no OUT": (["ids"], "Missing option '-o'"),
     "no such file": (["none", "-o", "out"], "none: No such file or directory"),
     "a folder": (["folder", "-o", "out"], "Error: folder: Is a directory"),
+    "no such file, and an OUT": (["none", "-o", "there", "--resume"], "none: No such file"),
     "a folder as OUT": (["ids", "-o", "folder"], "folder: Is a directory"),
     "OUT is FILE": (["ids", "-o", "./ids"], "OUT is FILE"),
     "OUT is there": (["ids", "-o", "there"], "there exists. Complete it with --resume, or begin"),
@@ -305,6 +306,12 @@ def test_a_panel_that_is_down_ends_the_run(vairosms, panel):
     write_ids(range(1, 301))
     assert vairosms("bulk", "ids", "-o", "out", "--resume").code == 0
     check_complete("out", range(1, 301))
+
+
+def test_lines_that_no_panel_was_asked_for_do_not_end_it(vairosms):
+    write_ids([0] * 50)
+    assert vairosms("bulk", "ids", "-o", "out", "--max-failures", 10).code == 1
+    check_complete("out", [0] * 50)
 
 
 def test_no_panel_at_all(vairosms, monkeypatch):
@@ -513,6 +520,16 @@ def test_an_out_that_cannot_be_opened(vairosms, monkeypatch):
     monkeypatch.setattr(os, "ftruncate", fail)
     ran = vairosms("bulk", "ids", "-o", "out", "--resume")
     assert (ran.code, ran.err) == (2, "Error: out: Read-only file system\n")
+
+
+def test_a_folder_that_may_not_be_looked_into(vairosms, monkeypatch):
+    def fail(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    write_ids([52])
+    monkeypatch.setattr(Path, "exists", fail)
+    ran = vairosms("bulk", "ids", "-o", "secret/out")
+    assert (ran.code, ran.err) == (2, "Error: secret/out: Permission denied\n")
 
 
 def test_stdin_can_be_resumed(vairosms, panel, monkeypatch, tmp_path):

@@ -369,6 +369,15 @@ def test_a_bar_on_a_terminal(panel, tmp_path, size):
 
 
 @pytest.mark.process
+def test_results_on_the_terminal_itself(panel, tmp_path):
+    code, text = on_a_terminal(panel, tmp_path, "bulk", "ids", "-o", "-")
+    assert code == 0
+    assert text.count('"checked_at"') == 800
+    assert "━" not in text
+    assert "Checked 800 lines" in text
+
+
+@pytest.mark.process
 def test_no_colour(panel, tmp_path):
     code, text = on_a_terminal(panel, tmp_path, "bulk", "ids", "-o", "out", NO_COLOR="1")
     assert code == 0

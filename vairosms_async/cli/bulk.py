@@ -249,13 +249,10 @@ class Bulk:
     def _wait_for(self, gonderim_id: int, line: int) -> None:
         # An int where there is one line, as nearly always: a list for each takes twice the memory.
         before = self._not_final.get(gonderim_id)
-        if before is None:
-            self._not_final[gonderim_id] = line
+        if isinstance(before, list):
+            before.append(line)
         else:
-            self._not_final[gonderim_id] = [
-                *(before if isinstance(before, list) else [before]),
-                line,
-            ]
+            self._not_final[gonderim_id] = line if before is None else [before, line]
         self.progress.waiting += 1
 
     def _take(self, line: int, result: GonderimResult) -> None:
@@ -266,7 +263,7 @@ class Bulk:
         self.out.add(line, self.format.write(line, result, datetime.now().astimezone()))
 
     def _check_panel(self, error: VairoSMSError | None) -> None:
-        if says_no(error):
+        if says_nothing_of_the_panel(error):
             return
         self._failures_in_a_row = 0 if error is None else self._failures_in_a_row + 1
         if self._failures_in_a_row == self.max_failures and error is not None:
@@ -277,9 +274,9 @@ class Bulk:
             )
 
 
-def says_no(error: VairoSMSError | None) -> bool:
-    """Tell whether an error is the panel's answer about one packet, so that the panel is there."""
-    return isinstance(error, VairoSMSAPIError) and not isinstance(
+def says_nothing_of_the_panel(error: VairoSMSError | None) -> bool:
+    """Tell whether an error is about one packet alone, be the panel well or not."""
+    return isinstance(error, VairoSMSInvalidIdError | VairoSMSAPIError) and not isinstance(
         error, VairoSMSServerError | VairoSMSRateLimitError
     )
 

@@ -118,13 +118,19 @@ class Job:
 
     def run(self) -> int:
         """Check the options, and do what they say; return the exit code."""
-        self._check_options()
-        check_settings(self.api_key_file)
-        format_ = FORMATS[
-            self.format_name or ("csv" if self.out.lower().endswith(".csv") else "jsonl")
-        ]
+        try:
+            return self._run()
+        except OSError as exc:  # a folder that may not be looked into, or no room to copy stdin
+            name = exc.filename or self.file
+            raise Trouble(f"{name}: {exc.strerror}", NOT_STARTED) from None
+
+    def _run(self) -> int:
         source = Input(self.file, self.column, self.encoding)
         source.check()
+        self._check_options()
+        check_settings(self.api_key_file)
+        ending = "csv" if self.out.lower().endswith(".csv") else "jsonl"
+        format_ = FORMATS[self.format_name or ending]
         with ExitStack() as stack:
             if self._is_stream():
                 return self._run_to_stream(source, format_)
@@ -211,7 +217,9 @@ class Job:
         self, source: Input, out: Output, format_: Format, ledger: Ledger | None = None
     ) -> int:
         stderr = display.console(stderr=True)
-        progress = Progress(stderr, self.tally, self.total, quiet=self.quiet)
+        # Results on the same screen are progress enough.
+        quiet = self.quiet or (self.out == "-" and os.isatty(1))
+        progress = Progress(stderr, self.tally, self.total, quiet=quiet)
         throttle = Throttle(self.rate)
 
         async def check() -> int:
