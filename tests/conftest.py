@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import signal
 import types
 from collections.abc import AsyncIterator
 
@@ -16,6 +17,11 @@ from vairosms_async.sandbox import SandboxPanel
 # pytest-asyncio asks for the current event loop, and before Python 3.14 that makes one, which
 # nobody closes: its ResourceWarning would be some test's failure. Told "none", Python makes none.
 asyncio.set_event_loop(None)
+
+# A shell without job control has SIGINT ignored in what it starts in the background, CI too, and
+# children would inherit that: Ctrl-C could not be tested.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # aioresponses 0.7.9 makes its responses without `stream_writer`, which aiohttp has required since
 # 3.14. Once aioresponses gives one, its source has the name and this is passed over.
