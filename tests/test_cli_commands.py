@@ -55,7 +55,7 @@ def test_only_public_names_are_used():
                 assert not any(name.name.startswith("vairosms") for name in node.names), path
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_the_core_needs_nothing_of_the_extra():
     code = (
         "import sys, vairosms_async, vairosms_async.sandbox, vairosms_async.cli as c;"
@@ -87,20 +87,20 @@ def test_help_of_each_stands_alone(here, command):
         assert "--api-key-file" in ran.out
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_version():
     ran = run("--version")
     assert ran.out.startswith(f"vairosms {__version__} (aiohttp ")
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_the_script_is_the_module():
     script = shutil.which("vairosms", path=Path(sys.executable).parent)
     out = subprocess.run([script, "--version"], capture_output=True, check=True).stdout.decode()
     assert out == run("--version").out
 
 
-@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shell_completion(shell):
     ran = run(settings={"_VAIROSMS_COMPLETE": f"{shell}_source"})
@@ -114,7 +114,7 @@ def test_shell_completion(shell):
 # ---- demo --------------------------------------------------------------------------------------
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_demo():
     ran = run("demo", settings={"VAIROSMS_API_KEY": None, "HTTPS_PROXY": "http://127.0.0.1:1"})
     assert ran.code == 0
@@ -128,7 +128,7 @@ def test_demo():
 # ---- get ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_get(panel):
     ran = run("get", "52", "61", "52", panel=panel)
     assert ran.code == 0
@@ -137,7 +137,7 @@ def test_get(panel):
     assert panel.requests_by_id == {52: 1, 61: 1}
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_get_in_trouble(panel):
     ran = run("get", "52", "9999", "5x", "0", panel=panel)
     assert ran.code == 1
@@ -146,7 +146,7 @@ def test_get_in_trouble(panel):
     assert "0: not a packet id: 0" in ran.out
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_get_as_json(panel):
     ran = run("get", "--json", "61", " 0052", "x", "61", panel=panel)
     rows = [json.loads(line) for line in ran.out.splitlines()]
@@ -158,7 +158,7 @@ def test_get_as_json(panel):
 # ---- wait --------------------------------------------------------------------------------------
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_wait_shows_each_change(panel):
     packet = example(52) | {"id": 777, "paket_durum": 0}
     panel.add_gonderim(packet)
@@ -174,7 +174,7 @@ def test_wait_shows_each_change(panel):
     assert panel.requests_by_id[777] == 2
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_wait_as_json_and_its_end(panel):
     panel.add_gonderim(example(52) | {"id": 778, "paket_durum": 0})
     ran = run("wait", "778", "--json", "--timeout", "0.3", panel=panel)
@@ -187,7 +187,7 @@ def test_wait_as_json_and_its_end(panel):
 # ---- sandbox -----------------------------------------------------------------------------------
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_the_sandbox_says_how_to_try_it():
     child = start("sandbox", "--port", "0", "--packets", "3", "--latency", "0.01-0.02", bufsize=0)
     lines = [child.stdout.readline().decode() for _ in range(4)]
@@ -208,7 +208,7 @@ def test_the_sandbox_says_how_to_try_it():
     assert finish(child).code == 143
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_the_sandbox_keeps_to_its_options():
     child = start("sandbox", "--port", "0", "--rate-limit", "1", "--faults", "0", bufsize=0)
     settings = {"VAIROSMS_BASE_URL": child.stdout.readline().decode().split()[2]}

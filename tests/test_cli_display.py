@@ -353,7 +353,7 @@ def on_a_terminal(panel, tmp_path, *args, size=(24, 80), **settings):
     return child.exitstatus, text
 
 
-@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(24, 80), (24, 40)])
 def test_a_bar_on_a_terminal(panel, tmp_path, size):
     panel.fail(Fault("status", 429, retry_after=1), times=1, id=400)
@@ -368,7 +368,7 @@ def test_a_bar_on_a_terminal(panel, tmp_path, size):
     assert "Results: out" in text
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_results_on_the_terminal_itself(panel, tmp_path):
     code, text = on_a_terminal(panel, tmp_path, "bulk", "ids", "-o", "-")
     assert code == 0
@@ -377,14 +377,14 @@ def test_results_on_the_terminal_itself(panel, tmp_path):
     assert "Checked 800 lines" in text
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_no_colour(panel, tmp_path):
     code, text = on_a_terminal(panel, tmp_path, "bulk", "ids", "-o", "out", NO_COLOR="1")
     assert code == 0
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", text)
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_a_dumb_terminal(panel, tmp_path):
     code, text = on_a_terminal(panel, tmp_path, "get", "52", "61", TERM="dumb")
     assert code == 0
@@ -395,7 +395,7 @@ def test_a_dumb_terminal(panel, tmp_path):
     assert "━" not in text
 
 
-@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1254", "latin-1"])
 def test_another_encoding(panel, encoding):
     ran = subprocess.run(
@@ -409,7 +409,7 @@ def test_another_encoding(panel, encoding):
     assert "INVALID_SOURCE_ADDRESS" in text
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_ctrl_c_on_a_terminal(panel, tmp_path):
     (tmp_path / "ids").write_text("".join(f"{i}\n" for i in range(1, 801)))
     child = pexpect.spawn(

@@ -26,7 +26,7 @@ from tests.cli import (
 from tests.helpers import KEY, KEY_FORMS, assert_no_key
 from vairosms_async.sandbox import Fault
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.slow
 
 OUTS = ["out.jsonl", "out.csv"]
 

@@ -11,7 +11,7 @@ import trustme
 
 from tests.cli import Panel, check_complete, run, serving
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.slow
 
 
 class ForwardProxy:

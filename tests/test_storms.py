@@ -181,7 +181,7 @@ async def test_an_unknown_id_is_no_failure_of_the_panels(panel, client):
     assert (await client.get_gonderim(52)).id == 52
 
 
-@pytest.mark.parametrize("rate", [0.05, 0.3])
+@pytest.mark.parametrize("rate", [pytest.param(0.05, marks=pytest.mark.slow), 0.3])
 async def test_faults_at_random_are_all_retried(rate):
     """Six attempts, so that five per cent hit one id six times once in 64 million."""
     async with SandboxPanel(KEY, fault_rate=rate, packets=20_000) as panel:

@@ -500,6 +500,7 @@ async def count(results):
     return len([None async for _ in results])
 
 
+@pytest.mark.slow
 async def test_ten_thousand_ids_over_an_hour():
     async with Panel(packets=0) as panel:
         for gonderim_id in range(1, 10_001):
