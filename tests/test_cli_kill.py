@@ -249,6 +249,7 @@ def test_a_file_that_may_not_grow(panel, folder, out):
     assert ran.code == 4
     assert f"Error: {out}: File too large" in ran.err
     assert f"  vairosms bulk ids -o {out} --resume" in ran.err
+    assert f"{out} has the results of {len(rows_of(out))} of 1,000 lines" in ran.err
     data = Path(out).read_bytes()
     assert data.endswith(b"\n")
     assert len(data) > blocks * 512 - 1500

@@ -289,6 +289,7 @@ async def test_a_full_disk_leaves_whole_lines(opened, monkeypatch, room):
     with pytest.raises(Trouble):
         await out.finish()
     assert path.read_bytes() == b"abc\ndef\nghi\n"[: room // 4 * 4]
+    assert out.lost == 3 - room // 4
 
 
 async def test_a_disk_that_fails_at_the_end(opened, monkeypatch):

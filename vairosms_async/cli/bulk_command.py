@@ -181,9 +181,10 @@ class Job:
             self.kept = ledger.finished
         else:
             fd = file.create(overwrite=self.overwrite)
-        self.signals.last_words = self._say_how_to_go_on
+        out = Output(fd, self.out, ledger)
+        self.signals.last_words = lambda: self._say_how_to_go_on(out)
         try:
-            exit_code = self._check(source, Output(fd, self.out, ledger), file.format, ledger)
+            exit_code = self._check(source, out, file.format, ledger)
         except (asyncio.CancelledError, KeyboardInterrupt, Trouble) as exc:
             exit_code = self.signals.exit_code
             if isinstance(exc, Trouble):
@@ -253,11 +254,12 @@ class Job:
                 display.show_summary(stderr, title, self.tally, notes)
         return exit_code
 
-    def _say_how_to_go_on(self) -> None:
+    def _say_how_to_go_on(self, out: Output) -> None:
         self.signals.last_words = lambda: None
         of = "" if self.total is None else f" of {self.total:,}"
         click.echo(
-            f"{self.out} has the results of {self.tally.total:,}{of} lines. To go on:", err=True
+            f"{self.out} has the results of {self.tally.total - out.lost:,}{of} lines. To go on:",
+            err=True,
         )
         arguments = [arg for arg in sys.argv[1:] if arg not in ("--overwrite", "--resume")]
         before = "... | " if self.file == "-" else ""

@@ -30,6 +30,9 @@ class Output:
         fd: An open file, to whose end is written.
         name: What messages call it.
         ledger: Told of each line, where a line may come that supersedes an earlier one.
+
+    Attributes:
+        lost: Lines that could not be written.
     """
 
     def __init__(self, fd: int, name: str, ledger: Ledger | None = None) -> None:
@@ -43,6 +46,7 @@ class Output:
         self._turn = asyncio.Lock()
         self._in_thread: asyncio.Future[None] | None = None
         self._failure: OSError | None = None
+        self.lost: int = 0
 
     def add(self, line: int, data: bytes) -> None:
         """Take the result of a line of the input.
@@ -105,6 +109,7 @@ class Output:
                 with suppress(OSError):
                     os.ftruncate(self._fd, self._size + data.rfind(b"\n", 0, written) + 1)
         self._size += written
+        self.lost += data.count(b"\n", written)
 
     def _check(self) -> None:
         if isinstance(self._failure, BrokenPipeError):
