@@ -256,8 +256,8 @@ class Bulk:
         self.progress.waiting += 1
 
     def _take(self, line: int, result: GonderimResult) -> None:
-        self.tally.add(entry_of(line, result))
         self._write(line, result)
+        self.tally.add(entry_of(line, result))
 
     def _write(self, line: int, result: GonderimResult) -> None:
         self.out.add(line, self.format.write(line, result, datetime.now().astimezone()))
