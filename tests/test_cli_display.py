@@ -137,7 +137,7 @@ def test_a_table(width):
     assert re.search(r"failed, nothing charged +0 credits", text)
     assert "BAŞLIK" in text
     assert re.search(r"^ +INVALID_SOURCE_ADDRESS", text, re.MULTILINE)
-    assert text.endswith("9999: gonderim 9999: HTTP 404\n")
+    assert text.endswith("\ngonderim 9999: HTTP 404\n")
     assert all(len(line) <= width for line in text.splitlines())
 
 
@@ -155,7 +155,7 @@ def test_lists_on_a_narrow_terminal(width):
 def test_only_failures_have_no_table():
     out = screen()
     show_packets(out, [NOT_FOUND])
-    assert shown(out) == "9999: gonderim 9999: HTTP 404\n"
+    assert shown(out) == "gonderim 9999: HTTP 404\n"
 
 
 def test_what_would_steer_the_terminal_is_not_shown():
@@ -178,7 +178,7 @@ def test_changes():
         "52  DEVAM_EDIYOR: in progress, scheduled for 2016-07-21 14:40:16",
         "61  HATALI: failed, nothing charged, INVALID_SOURCE_ADDRESS",
         "52  BILINMEYEN_7: a state that this version does not know",
-        "9999  gonderim 9999: HTTP 404",
+        "gonderim 9999: HTTP 404",
     ]
 
 
@@ -360,7 +360,7 @@ def test_a_bar_on_a_terminal(panel, tmp_path, size):
     code, text = on_a_terminal(panel, tmp_path, "bulk", "ids", "-o", "out", size=size)
     assert code == 0
     assert "━" in text  # rich's bar
-    assert "1 warning; the last: the panel asks to wait (HTTP 429): lookups" in text
+    assert "1 warning; the last: the panel asks to" in text
     assert "\x1b[32m" in text  # SONLANDI in green
     assert "\x1b[?25l" in text  # the cursor is hidden, and shown again
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")

@@ -123,6 +123,7 @@ TABLES = {
         "1",
         [(1, "2024"), (2, "52"), (3, "61")],
     ),
+    "as Excel says it": (b"sep=;\nid,x;ad\n52;x\n61;y\n", "id,x", [(3, "52"), (4, "61")]),
     "only a header": (b"id;ad\n", "id", []),
     "empty": (b"", "id", []),
 }

@@ -39,7 +39,7 @@ Exit codes: 0 all found, 1 some failed, 2 not started, 3 key refused, 4 stopped 
 panel down), 130 Ctrl-C, 143 SIGTERM. After any of them, --resume goes on where it ended."""
 
 
-@click.command(epilog=_EPILOG)
+@click.command(short_help="Check a file of packet ids.", epilog=_EPILOG)
 @click.argument("file", metavar="FILE", type=click.Path(allow_dash=True))
 @click.option(
     "-o", "--output", "out", metavar="OUT", required=True, type=click.Path(),
@@ -115,6 +115,7 @@ class Job:
     tally: Tally = field(init=False, factory=Tally)
     total: int | None = field(init=False, default=None)
     kept: int = field(init=False, default=0)
+    hint: str = field(init=False, default="")
 
     def run(self) -> int:
         """Check the options, and do what they say; return the exit code."""
@@ -146,6 +147,8 @@ class Job:
             raise click.UsageError("--resume completes OUT and --overwrite begins anew: give one")
         if self.wait_timeout is not None and not self.wait:
             raise click.UsageError("--wait-timeout is for --wait")
+        if self.format_name is None and Path(self.out).suffix.lower() in (".xlsx", ".xls"):
+            raise click.UsageError("OUT cannot be an Excel workbook: let it end in .csv")
         if self._is_stream():
             if self.resume or self.overwrite:
                 raise click.UsageError("--resume and --overwrite are for an OUT that is a file")
@@ -211,16 +214,24 @@ class Job:
         self.total = 0
         for line in source.scan():
             self.total += 1
+            if self.total == 1 and self.column is None and set(line.text) & set(";,\t"):
+                self.hint = (
+                    f"line {line.number} of {self.file} looks like CSV: if it is, give --column"
+                )
             if ledger is not None:
                 ledger.expect(line)
+        if not self.total:
+            self.hint = f"there are no ids in {self.file}"
 
     def _check(
         self, source: Input, out: Output, format_: Format, ledger: Ledger | None = None
     ) -> int:
         stderr = display.console(stderr=True)
-        # Results on the same screen are progress enough.
-        quiet = self.quiet or (self.out == "-" and os.isatty(1))
-        progress = Progress(stderr, self.tally, self.total, quiet=quiet)
+        # On a screen with ids that are typed, or with results, a bar would be in the way.
+        shared = (self.file == "-" and os.isatty(0)) or (self.out == "-" and os.isatty(1))
+        progress = Progress(stderr, self.tally, self.total, quiet=self.quiet or shared)
+        if self.hint:
+            progress.note(self.hint)
         throttle = Throttle(self.rate)
 
         async def check() -> int:
@@ -257,6 +268,8 @@ class Job:
     def _say_how_to_go_on(self, out: Output) -> None:
         self.signals.last_words = lambda: None
         of = "" if self.total is None else f" of {self.total:,}"
+        if self.signals.received:
+            click.echo("Interrupted.", err=True)
         click.echo(
             f"{self.out} has the results of {self.tally.total - out.lost:,}{of} lines. To go on:",
             err=True,

@@ -14,8 +14,8 @@ from .trouble import KEY_REFUSED, STOPPED, Signals, Trouble
 
 ABOUT_THE_KEY: Final = (
     "The API key comes from the environment's VAIROSMS_API_KEY or from --api-key-file, never from "
-    "an argument, where other users see it. HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE count as "
-    "they do for curl."
+    "an argument, where other users see it. VAIROSMS_BASE_URL names another panel, such as that "
+    "of vairosms sandbox. HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE count as they do for curl."
 )
 Option = Callable[[Callable[..., int]], Callable[..., int]]
 """What adds a parameter to a command."""

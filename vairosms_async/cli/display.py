@@ -43,6 +43,11 @@ def console(*, stderr: bool) -> Console:
     return _Console(stderr=stderr, highlight=False, emoji=False, markup=False)
 
 
+def print_line(out: Console, line: Text) -> None:
+    """Print a line: broken between words on a terminal, and not at all in a file."""
+    out.print(line, soft_wrap=not out.is_terminal)
+
+
 def show_summary(out: Console, title: str, tally: Tally, notes: Iterable[str]) -> None:
     """Show what the results came to.
 
@@ -52,7 +57,7 @@ def show_summary(out: Console, title: str, tally: Tally, notes: Iterable[str]) -
         tally: The counts.
         notes: Further lines.
     """
-    out.print(title, style="bold", soft_wrap=True)
+    print_line(out, Text(title, style="bold"))
     states = {PaketDurum(d).name: n for d, n in tally.states.most_common()}
     colours = {durum.name: colour for durum, colour in _COLOURS.items()}
     _show_bars(out, states, tally.total, colours, {})
@@ -65,7 +70,7 @@ def show_summary(out: Console, title: str, tally: Tally, notes: Iterable[str]) -
                 out.print(f"  and {rest} more kinds")
     out.print(f"Credits charged: {tally.kredi:,}")
     for note in notes:
-        out.print(note, soft_wrap=True)
+        print_line(out, Text(note))
 
 
 def _show_bars(
@@ -89,7 +94,7 @@ def _show_bars(
         elif len(line) + len(example) > out.width:
             example = f"\n   {example}"
         line.append(example)
-        out.print(line, soft_wrap=True)
+        print_line(out, line)
 
 
 def show_packets(out: Console, results: Iterable[GonderimResult]) -> None:
@@ -119,8 +124,7 @@ def show_packets(out: Console, results: Iterable[GonderimResult]) -> None:
     if table.row_count:
         out.print(table)
     for result in failed:
-        line = Text(f"{_shown(result.id)}: {_shown(result.error)}", style="red")
-        out.print(line, soft_wrap=True)
+        print_line(out, Text(_shown(result.error), style="red"))
 
 
 def _fields(gonderim: Gonderim) -> Table:
@@ -137,12 +141,13 @@ def _fields(gonderim: Gonderim) -> Table:
 
 def show_change(out: Console, result: GonderimResult) -> None:
     """Show a state that a packet has come to, with the time of day."""
-    line = Text(f"{datetime.now().astimezone():%H:%M:%S}  {_shown(result.id)}  ")
+    line = Text(f"{datetime.now().astimezone():%H:%M:%S}  ")
     if result.gonderim is not None:
+        line.append(f"{result.id}  ")
         line.append(_state(result.gonderim))
     else:
         line.append(_shown(result.error), style="red")
-    out.print(line, soft_wrap=True)
+    print_line(out, line)
 
 
 def _state(gonderim: Gonderim, after_name: str = ": ", between: str = ", ") -> Text:

@@ -12,6 +12,7 @@ from vairosms_async import (
     Gonderim,
     GonderimLog,
     GonderimResult,
+    PaketDurum,
     VairoSMSError,
     VairoSMSTimeoutError,
     gonderim_to_dict,
@@ -43,6 +44,12 @@ class Entry:
     def __attrs_post_init__(self) -> None:
         if self.durum is None and self.error is None:
             raise ValueError("neither a record nor an error")
+
+    @property
+    def kind(self) -> str:
+        """The error, so that those of one kind count together."""
+        seen = "" if self.durum is None else f", last seen {PaketDurum(self.durum).name}"
+        return f"{self.error}{seen}"
 
 
 def valid_id(value: object) -> int:
@@ -105,7 +112,10 @@ class JsonLines:
 
     def read(self, line: bytes) -> Entry:
         """Read a line; ValueError if it is none of ours."""
-        fields = json.loads(line)
+        try:
+            fields = json.loads(line)
+        except ValueError:
+            raise ValueError("not a line of ours: not JSON") from None
         try:
             gonderim: dict[str, Any] = fields["gonderim"] or {}
             error: dict[str, Any] | None = fields["error"]

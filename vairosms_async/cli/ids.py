@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -19,8 +20,6 @@ SHOWN = 100
 
 QUOTED_LINES = 50
 """Lines that a quoted CSV field may span. A quote that stays open longer is a mistake."""
-
-_DELIMITERS = ";,\t"
 
 
 @frozen
@@ -100,6 +99,7 @@ class _Rows:
     def __init__(self, column: str) -> None:
         self._column = column
         self._index = -1
+        self._delimiters = ";,\t"
         self._delimiter = ""
         self._waiting: deque[tuple[int, str]] = deque()
 
@@ -110,9 +110,12 @@ class _Rows:
             if not text.strip() or text.lstrip().startswith("#"):
                 self._waiting.popleft()
                 continue
-            if not self._delimiter:
-                is_header = self._find_column(text)
-                if is_header:
+            if self._index < 0:
+                # Excel's own way to say what stands between columns.
+                excel = re.fullmatch(r"sep=([;,\t])", text.strip(" \r"))
+                if excel:
+                    self._delimiters = excel[1]
+                if excel or self._find_column(text):
                     self._waiting.popleft()
                     continue
             row, used = self._take_row()
@@ -151,10 +154,11 @@ class _Rows:
     def _find_column(self, text: str) -> bool:
         """Find delimiter and column by the first row; tell whether it is a header."""
         rows = {
-            d: [cell.strip() for cell in next(csv.reader([text], delimiter=d))] for d in _DELIMITERS
+            d: [cell.strip() for cell in next(csv.reader([text], delimiter=d))]
+            for d in self._delimiters
         }
         if self._column.isdecimal():
-            self._delimiter = max(_DELIMITERS, key=lambda d: len(rows[d]))
+            self._delimiter = max(self._delimiters, key=lambda d: len(rows[d]))
             row, self._index = rows[self._delimiter], int(self._column) - 1
             if not 0 <= self._index < len(row):
                 raise Trouble(
@@ -162,9 +166,9 @@ class _Rows:
                 )
             # What has no digit at all was never meant for an id.
             return not any(c.isdigit() for c in row[self._index])
-        having = [d for d in _DELIMITERS if self._column in rows[d]]
+        having = [d for d in self._delimiters if self._column in rows[d]]
         if not having:
-            columns = ", ".join(rows[max(_DELIMITERS, key=lambda d: len(rows[d]))])
+            columns = ", ".join(rows[max(self._delimiters, key=lambda d: len(rows[d]))])
             raise Trouble(
                 f"there is no column {self._column!r}. The first row has: {columns[:SHOWN]}",
                 NOT_STARTED,

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from vairosms_async import PaketDurum
 
-from .display import counted
+from .display import counted, print_line
 from .tally import Tally
 
 
@@ -92,7 +92,7 @@ class Progress:
     def _print(self, line: Text) -> None:
         if not self._quiet:
             with suppress(OSError):
-                self._out.print(line, soft_wrap=True)
+                print_line(self._out, line)
 
     def _update(self, now: float) -> None:
         self._samples.append((now, self._tally.total))

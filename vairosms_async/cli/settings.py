@@ -33,8 +33,9 @@ class Throttle(AbstractAsyncContextManager[None]):
 
     def __init__(self, rate: float | None = None) -> None:
         self.requests: int = 0
-        # Below one a second, one in so many seconds: a limiter must have room for one.
-        self._limiter = AsyncLimiter(max(rate, 1.0), max(1.0, 1.0 / rate)) if rate else None
+        # Spread evenly: no more at once than a twentieth of a second's, but at least one.
+        at_once = max(1.0, (rate or 0.0) / 20)
+        self._limiter = AsyncLimiter(at_once, at_once / rate) if rate else None
 
     async def __aenter__(self) -> None:
         if self._limiter is not None:
@@ -150,6 +151,9 @@ def _client(api_key_file: str | None, **options: Any) -> VairoSMSClient:
         )
     except ValueError as exc:
         problem = str(exc)
+    # In the words of this command: it has other arguments than the client.
+    problem = problem.replace("api_key", api_key_file or "VAIROSMS_API_KEY", 1)
+    problem = problem.replace("base_url", "VAIROSMS_BASE_URL").partition(", or allow_insecure")[0]
     raise Trouble(problem, NOT_STARTED)
 
 

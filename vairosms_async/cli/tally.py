@@ -31,7 +31,7 @@ class Tally:
         """Count a result."""
         self.kredi += entry.kredi
         if entry.error is not None:
-            self._count(self.errors, entry.error, entry)
+            self._count(self.errors, entry.kind, entry)
             return
         self.states[entry.durum or 0] += 1
         if entry.durum == PaketDurum.HATALI:
