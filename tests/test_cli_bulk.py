@@ -17,6 +17,7 @@ from tests.cli import Panel, Ran, check_complete, rows_of, serving, whole_lines
 from tests.helpers import KEY, assert_no_key, example
 from vairosms_async.cli import bulk as bulk_module
 from vairosms_async.cli import main
+from vairosms_async.cli.bulk_command import Job
 from vairosms_async.cli.formats import FORMATS
 from vairosms_async.cli.out import OutFile
 from vairosms_async.cli.progress import Progress
@@ -138,7 +139,7 @@ def test_interrupted(vairosms, panel):
     ran = vairosms("bulk", "ids", "-o", "out")
     timer.join()
     assert ran.code == 143
-    assert "out has the results of 0 of 100 lines. To go on:\n" in ran.err
+    assert "Interrupted.\nout has the results of 0 of 100 lines.\nTo go on:\n" in ran.err
     assert ran.err.endswith("  vairosms bulk ids -o out --resume\n")
 
 
@@ -438,6 +439,8 @@ OTHERS = {
     "another column": ("out.jsonl", jsonl(1, "x"), "another id than in line 1"),
     "a comment there": ("out.jsonl", jsonl(2, 61), "the input has no id in line 2"),
     "neither record nor error": ("out.jsonl", jsonl(1, 52, error=None), "line 1: neither"),
+    "no line at all": ("out.jsonl", b'{"customers": [1]}', "not the beginning of a line of ours"),
+    "no row at all": ("out.csv", FORMATS["csv"].header + b"a;b", "not the beginning of a line"),
     "no result": ("out.jsonl", b"hello\n", "line 1: "),
     "JSON Lines as CSV": ("out.csv", jsonl(1, 52), "line 1: not the header of its format"),
     "CSV as JSON Lines": ("out.jsonl", FORMATS["csv"].header, "line 1: "),
@@ -610,6 +613,70 @@ def test_what_is_not_final_is_asked_again_with_wait_only(vairosms, panel):
     assert panel.requests_by_id == {704: 1}
     rows = check_complete("out", [52, 704])
     assert rows[2]["gonderim"]["paket_durum"] == 1
+
+
+def test_a_failure_does_not_take_the_place_of_a_record(vairosms, panel):
+    settling(panel, 706, 3600)
+    write_ids([52, 706])
+    vairosms("bulk", "ids", "-o", "out")
+    before = Path("out").read_bytes()
+    panel.fail(Fault("html", 503), times=None)
+    assert vairosms("bulk", "ids", "-o", "out", "--resume", "--wait").code == 1
+    assert Path("out").read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["--resume", "--wait"])
+def test_an_input_that_grows_meanwhile(vairosms, monkeypatch, option):
+    write_ids([52])
+    if option == "--resume":
+        vairosms("bulk", "ids", "-o", "out")
+    count = Job._count
+
+    def count_and_grow(self, *args):
+        count(self, *args)
+        write_ids([52, 61])
+
+    monkeypatch.setattr(Job, "_count", count_and_grow)
+    assert vairosms("bulk", "ids", "-o", "out", option).code == 0
+    assert {row["id"] for row in rows_of("out")} == {52, 61}
+
+
+def test_a_full_disk_while_packets_are_waited_for(vairosms, panel, monkeypatch):
+    settling(panel, 707, 3600)
+    write_ids([707])
+
+    def fail(fd, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    create = OutFile.create
+
+    def create_and_fail(self, **options):
+        fd = create(self, **options)
+        monkeypatch.setattr(os, "write", fail)
+        return fd
+
+    monkeypatch.setattr(OutFile, "create", create_and_fail)
+    ran = vairosms("bulk", "ids", "-o", "out", "--wait", "-q")
+    assert ran.code == 4
+    assert "No space left" in ran.err
+
+
+def test_zeros_before_an_id(vairosms, panel):
+    write_ids([f"{'0' * 60}52", "0" * 70])
+    vairosms("bulk", "ids", "-o", "out")
+    panel.reset_counters()
+    ran = vairosms("bulk", "ids", "-o", "out", "--resume")
+    assert "1 of them in earlier runs" in ran.err
+    assert panel.requests == 0
+
+
+def test_an_existing_out_outlives_a_refused_run(vairosms):
+    write_ids([52])
+    vairosms("bulk", "ids", "-o", "out")
+    before = Path("out").read_bytes()
+    for value in ("nan", "inf"):
+        assert vairosms("bulk", "ids", "-o", "out", "--resume", "--timeout", value).code == 2
+    assert Path("out").read_bytes() == before
 
 
 def test_a_state_before_and_a_state_after(vairosms, panel):

@@ -287,6 +287,21 @@ PROXIES = {
         {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "vairosms.com:8443"},
         "http://p:1",
     ),
+    "not for this network": (
+        "https://10.1.2.3",
+        {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "x.example 10.0.0.0/8"},
+        None,
+    ),
+    "not for this address": (
+        "https://[fd00::1]",
+        {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "fd00::1"},
+        None,
+    ),
+    "for another name": (
+        "https://notvairosms.com",
+        {"HTTPS_PROXY": "http://p:1", "NO_PROXY": ".,vairosms.com"},
+        "http://p:1",
+    ),
     "for none": ("https://vairosms.com", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
 }
 
@@ -301,7 +316,9 @@ def test_proxies(monkeypatch, name):
     assert proxy_for(url) == proxy
 
 
-@pytest.mark.parametrize("proxy", ["socks5://p:1", "http://", "http://[x", "ftp://u:gizli@p"])
+@pytest.mark.parametrize(
+    "proxy", ["socks5://p:1", "http://", "http://[x", "ftp://u:gizli@p", "http://u:%C5%9Fgizli@p:1"]
+)
 def test_no_proxy_that_can_be_used(monkeypatch, proxy):
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     with pytest.raises(Trouble, match="HTTPS_PROXY must be like http") as caught:

@@ -72,7 +72,7 @@ def test_what_is_not_of_the_named_encoding_is_a_bad_line():
     assert ids("52\nş\n".encode("windows-1254"), encoding="utf-8") == [(1, "52"), (2, "�")]
 
 
-@pytest.mark.parametrize("encoding", ["no-such", "base64", "rot13"])
+@pytest.mark.parametrize("encoding", ["no-such", "base64", "rot13", "undefined"])
 def test_no_such_encoding(encoding):
     with pytest.raises(Trouble, match=f"no such encoding: {encoding}"):
         IdReader(None, encoding)
@@ -118,6 +118,7 @@ TABLES = {
     "one column, by number": (b"52\n61\n", "1", [(1, "52"), (2, "61")]),
     "commas in the names": (b"id;ad, soyad\n52;x\n61;y, z\n", "id", ROWS),
     "blanks around": (b" id ; ad\n 52 ;x\n61\t;y\n", "id", ROWS),
+    "a header with a digit": (b"paket_id1\n52\n", "1", [(2, "52")]),
     "a name that is a number's": (
         b"2024;2025\n52;x\n61;y\n",
         "1",

@@ -120,7 +120,7 @@ def test_interrupted_while_the_panel_is_silent(panel, folder, number):
     ran = finish(child)
     assert time.monotonic() - began < 2
     assert ran.code == 128 + number
-    assert "out has the results of 0 of 100 lines. To go on:" in ran.err
+    assert "out has the results of 0 of 100 lines.\nTo go on:\n" in ran.err
     assert ran.err.endswith("  vairosms bulk ids -o out --resume\n")
 
 
@@ -193,7 +193,7 @@ def test_interrupted_before_anything_is_asked(panel, folder):
     ran = finish(child)
     os.close(writing)
     assert ran.code == 130
-    assert ran.err.endswith("Interrupted.\n")
+    assert ran.err.endswith("Interrupted.\nTo go on:\n  vairosms bulk ids -o out --resume\n")
     assert not Path("out").exists()
 
 

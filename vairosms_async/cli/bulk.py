@@ -23,7 +23,7 @@ from vairosms_async import (
     VairoSMSServerError,
 )
 
-from .formats import Format, entry_of
+from .formats import Format, entry_of, record_of
 from .ids import SHOWN, IdReader, Line
 from .ledger import Ledger, read_number
 from .offloop import off_loop
@@ -77,7 +77,9 @@ class Input:
         IdReader(self.column, self.encoding)
         if Path(self.path).is_dir():
             raise Trouble(f"{self.path}: {os.strerror(errno.EISDIR)}", NOT_STARTED)
-        if self.path != "-" and not os.access(self.path, os.R_OK):
+        if self.path == "-":
+            os.fstat(0)  # it may be closed
+        elif not os.access(self.path, os.R_OK):
             os.close(self._open())  # which says why not
 
     def is_regular(self) -> bool:
@@ -179,22 +181,30 @@ class Bulk:
             VairoSMSAuthError: The panel refused the key.
             Trouble: The run ends early.
         """
-        ticker = asyncio.create_task(self._tick())
+        # Whichever ends first ends the other: a full disk is heard of where no result comes either.
+        tasks = [asyncio.create_task(work) for work in (self._work(), self._tick())]
         try:
-            await self._check()
-            if self._not_final:
-                await self._wait()
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            ticker.cancel()
-            await asyncio.wait([ticker])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            errors = [task.exception() for task in tasks if not task.cancelled()]
             await self.out.finish()
-        if not ticker.cancelled():
-            ticker.result()
+        for error in errors:
+            if error is not None:
+                raise error
+
+    async def _work(self) -> None:
+        await self._check()
+        if self._not_final:
+            await self._wait()
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
             await self.out.flush()
+            self.out.check()
             if not self._is_waiting:
                 # Later, requests are polls too.
                 self.progress.retries = max(0, self.throttle.requests - self._asked)
@@ -256,7 +266,14 @@ class Bulk:
         self.progress.waiting += 1
 
     def _take(self, line: int, result: GonderimResult) -> None:
-        self._write(line, result)
+        # No passing failure takes the place of a record that is there.
+        if not (
+            self.ledger is not None
+            and self.ledger.has_record(line)
+            and record_of(result) is None
+            and not says_nothing_of_the_panel(result.error)
+        ):
+            self._write(line, result)
         self.tally.add(entry_of(line, result))
 
     def _write(self, line: int, result: GonderimResult) -> None:
@@ -283,10 +300,11 @@ def says_nothing_of_the_panel(error: VairoSMSError | None) -> bool:
 
 async def refuse(client: VairoSMSClient, line: Line) -> GonderimResult:
     """Give the result of a line that has no id."""
-    text = line.text if len(line.text) <= SHOWN else f"{line.text[: SHOWN - 1]}…"
     # No request: the client says why it is none, and takes the key out, should it stand there.
-    async with aclosing(client.iter_gonderimler([text], max_concurrency=1)) as results:
+    async with aclosing(client.iter_gonderimler([line.text], max_concurrency=1)) as results:
         result = await anext(results)
-    if line.problem is None:
-        return result
-    return GonderimResult(result.id, error=VairoSMSInvalidIdError(line.problem))
+    # Cut afterwards, or half a key could be left.
+    text = str(result.id)
+    shown = text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+    error = result.error if line.problem is None else VairoSMSInvalidIdError(line.problem)
+    return GonderimResult(shown, error=error)

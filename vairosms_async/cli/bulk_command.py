@@ -24,7 +24,7 @@ from .out import OutFile, Output
 from .progress import Progress
 from .settings import Throttle, check_settings, open_client
 from .tally import Tally
-from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, STOPPED, Signals, Trouble
+from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, STOPPED, Signals, Trouble, say
 
 _EPILOG = f"""\b
 Examples:
@@ -78,7 +78,7 @@ panel down), 130 Ctrl-C, 143 SIGTERM. After any of them, --resume goes on where 
 @click.option(
     "--max-failures", type=click.IntRange(min=0), default=100, show_default=True,
     help="Stop when so many lookups in a row have failed, with no record between them (an answer "
-    'about a packet, such as "not found", does not count); 0: never.',
+    'about a packet, such as "not found", does not count, nor do polls of --wait); 0: never.',
 )  # fmt: skip
 @key_file
 @click.option("--quiet", "-q", is_flag=True, help="No progress and no summary.")
@@ -121,6 +121,10 @@ class Job:
         """Check the options, and do what they say; return the exit code."""
         try:
             return self._run()
+        except KeyboardInterrupt:  # while files were read or tidied
+            if not self._is_stream():
+                self._say_how_to_go_on(None)
+            return self.signals.exit_code
         except OSError as exc:  # a folder that may not be looked into, or no room to copy stdin
             name = exc.filename or self.file
             raise Trouble(f"{name}: {exc.strerror}", NOT_STARTED) from None
@@ -154,8 +158,10 @@ class Job:
                 raise click.UsageError("--resume and --overwrite are for an OUT that is a file")
         elif Path(self.out).is_dir():
             raise Trouble(f"{self.out}: {os.strerror(errno.EISDIR)}", NOT_STARTED)
-        elif self.file != "-" and Path(self.out).exists() and Path(self.out).samefile(self.file):
-            raise Trouble("OUT is FILE: give another OUT", NOT_STARTED)
+        elif Path(self.out).exists():
+            given = os.fstat(0) if self.file == "-" else Path(self.file).stat()
+            if os.path.samestat(given, Path(self.out).stat()):
+                raise Trouble("OUT is FILE: give another OUT", NOT_STARTED)
 
     def _is_stream(self) -> bool:
         out = Path(self.out)
@@ -193,9 +199,10 @@ class Job:
             if isinstance(exc, Trouble):
                 exit_code = exc.exit_code
                 if exit_code == NOT_STARTED:  # by what only the first line of stdin could tell
-                    file.path.unlink()
+                    if not exists and not self.overwrite:
+                        file.path.unlink()
                     raise
-                exc.show()
+                say(f"Error: {exc.message}")
             self.signals.last_words()
             return exit_code
         finally:
@@ -236,7 +243,6 @@ class Job:
 
         async def check() -> int:
             async with open_client(
-                self.api_key_file,
                 max_concurrency=self.max_concurrency,
                 timeout=self.timeout,
                 throttle=throttle,
@@ -265,18 +271,19 @@ class Job:
                 display.show_summary(stderr, title, self.tally, notes)
         return exit_code
 
-    def _say_how_to_go_on(self, out: Output) -> None:
+    def _say_how_to_go_on(self, out: Output | None) -> None:
         self.signals.last_words = lambda: None
-        of = "" if self.total is None else f" of {self.total:,}"
         if self.signals.received:
-            click.echo("Interrupted.", err=True)
-        click.echo(
-            f"{self.out} has the results of {self.tally.total - out.lost:,}{of} lines. To go on:",
-            err=True,
-        )
+            say("Interrupted.")
+        # With --wait there are states in it that are not counted yet.
+        if out is not None and not self.wait:
+            of = "" if self.total is None else f" of {self.total:,}"
+            say(f"{self.out} has the results of {self.tally.total - out.lost:,}{of} lines.")
         arguments = [arg for arg in sys.argv[1:] if arg not in ("--overwrite", "--resume")]
+        at = arguments.index("--") if "--" in arguments else len(arguments)
+        arguments.insert(at, "--resume")
         before = "... | " if self.file == "-" else ""
-        click.echo(f"  {before}{shlex.join(['vairosms', *arguments, '--resume'])}", err=True)
+        say(f"To go on:\n  {before}{shlex.join(['vairosms', *arguments])}")
 
 
 def _is_final(durum: int | None) -> bool:

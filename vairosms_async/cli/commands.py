@@ -24,7 +24,7 @@ from .out import Output
 from .progress import Progress
 from .settings import Throttle, check_settings, open_client
 from .tally import Tally
-from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, Signals, Trouble
+from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, Signals, Trouble, say
 
 packet_ids: Option = click.argument("ids", metavar="ID...", nargs=-1, required=True)
 as_json: Option = click.option(
@@ -46,8 +46,11 @@ def run() -> int:
                 obj=signals,
             )
         except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
-            click.echo("Interrupted.", err=True)
+            say("Interrupted.")
             return signals.exit_code
+        except Trouble as exc:
+            say(f"Error: {exc.message}")
+            return exc.exit_code
         except click.ClickException as exc:
             exc.show()
             return exc.exit_code
@@ -118,12 +121,12 @@ async def _demo(packets: int, *, quiet: bool) -> int:
 def get(signals: Signals, ids: tuple[str, ...], as_json: bool, api_key_file: str | None) -> int:
     """Show what became of packets."""
     check_settings(api_key_file)
-    return complete(signals, _get(ids, api_key_file, as_json=as_json))
+    return complete(signals, _get(ids, as_json=as_json))
 
 
-async def _get(ids: tuple[str, ...], api_key_file: str | None, *, as_json: bool) -> int:
+async def _get(ids: tuple[str, ...], *, as_json: bool) -> int:
     lines = _lines(ids)
-    async with open_client(api_key_file) as client:
+    async with open_client() as client:
         numbers = {n for line in lines if (n := read_number(line)) is not None}
         async with aclosing(client.iter_gonderimler(numbers)) as answers:
             found = {result.id: result async for result in answers}
@@ -167,12 +170,10 @@ def wait(
 ) -> int:
     """Poll packets until they are final, and show each change of state as it comes."""
     check_settings(api_key_file)
-    return complete(signals, _wait(ids, api_key_file, timeout, as_json=as_json))
+    return complete(signals, _wait(ids, timeout, as_json=as_json))
 
 
-async def _wait(
-    ids: tuple[str, ...], api_key_file: str | None, timeout: float | None, *, as_json: bool
-) -> int:
+async def _wait(ids: tuple[str, ...], timeout: float | None, *, as_json: bool) -> int:
     out, failed = display.console(stderr=False), False
 
     def show(line: int, result: GonderimResult) -> None:
@@ -184,7 +185,7 @@ async def _wait(
             display.show_change(out, result)
 
     numbers: dict[int, int] = {}
-    async with open_client(api_key_file) as client:
+    async with open_client() as client:
         for line in _lines(ids):
             if (number := read_number(line)) is None:
                 show(line.number, await refuse(client, line))

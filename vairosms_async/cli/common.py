@@ -1,6 +1,7 @@
 """What the commands have in common."""
 
 import asyncio
+import math
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -20,7 +21,20 @@ ABOUT_THE_KEY: Final = (
 Option = Callable[[Callable[..., int]], Callable[..., int]]
 """What adds a parameter to a command."""
 
-SECONDS: Final = click.FloatRange(min=0, min_open=True)
+
+class _Seconds(click.FloatRange):
+    """A number above 0 that is one: Python reads nan and inf as floats too."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+SECONDS: Final = _Seconds(min=0, min_open=True)
 
 key_file: Option = click.option(
     "--api-key-file",
@@ -41,11 +55,14 @@ def complete(signals: Signals, work: Coroutine[Any, Any, int]) -> int:
 
     try:
         exit_code = asyncio.run(run_to_the_end())
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What is left to be written would fail again at the interpreter's end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise Trouble("stdout: nobody reads it any more", STOPPED) from None
+        if not getattr(sys.stdout, "closed", True):
+            sys.stdout.flush()
     except VairoSMSAuthError as exc:
         raise Trouble(f"the panel refused the API key: {exc}", KEY_REFUSED) from None
+    except OSError as exc:
+        # What is left to be written would fail again at the interpreter's end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        gone = isinstance(exc, BrokenPipeError)
+        why = "nobody reads it any more" if gone else exc.strerror
+        raise Trouble(f"stdout: {why}", STOPPED) from None
     return exit_code

@@ -89,6 +89,10 @@ class Format(Protocol):
         """Read a line; ValueError if it is none of this format's."""
         ...
 
+    def could_be(self, torn: bytes) -> bool:
+        """Tell whether something may be the beginning of a line."""
+        ...
+
 
 class JsonLines:
     """One JSON object a line."""
@@ -129,6 +133,11 @@ class JsonLines:
             )
         except (KeyError, TypeError) as exc:
             raise ValueError(f"not a line of ours: {exc}") from None
+
+    def could_be(self, torn: bytes) -> bool:
+        """Tell whether something may be the beginning of a line."""
+        begin = b'{"line":'
+        return torn[: len(begin)] == begin[: len(torn)]
 
 
 _ERROR = ("type", "message", "status", "kod")
@@ -190,6 +199,10 @@ class ExcelCsv:
             else None,
         )
 
+    def could_be(self, torn: bytes) -> bool:
+        """Tell whether something may be the beginning of a line."""
+        return not torn or torn.split(b";")[0].isdigit()
+
 
 FORMATS: Final[dict[str, Format]] = {"jsonl": JsonLines(), "csv": ExcelCsv()}
 
@@ -220,6 +233,7 @@ def _whole(value: object) -> int:
 
 
 _EMPTY = ("",) * 11
+_MAX_CELL = 32_000  # Excel's own limit is 32,767
 
 
 def _cells(gonderim: Gonderim) -> tuple[object, ...]:
@@ -243,7 +257,8 @@ def _text(value: str | int | None, *, is_number: bool = False) -> str | int:
     """Write a text as a cell of one line that Excel leaves as it is."""
     if not isinstance(value, str):
         return "" if value is None else value
-    value = " ".join(value.splitlines())
-    if value[:1] in ("=", "+", "-", "@", "\t"):
+    value = " ".join(value.splitlines())[:_MAX_CELL]
+    first = value.lstrip()[:1]
+    if first and (first in "=+-@" or value[0] == "\t"):
         return f"'{value}"
-    return f"\t{value}" if value[:1].isdigit() and not is_number else value
+    return f"\t{value}" if first.isdigit() and not is_number else value

@@ -60,7 +60,7 @@ class IdReader:
         if encoding is not None:
             try:
                 "".encode(encoding)
-            except LookupError:
+            except (LookupError, UnicodeError):
                 raise Trouble(f"no such encoding: {encoding}", NOT_STARTED) from None
 
     def feed(self, data: bytes, *, final: bool = False) -> Iterator[Line]:
@@ -124,7 +124,7 @@ class _Rows:
             for _ in range(1 if row is None else used):
                 self._waiting.popleft()
             if row is None:
-                yield Line(number, text[:SHOWN], "the row cannot be read: is a quote not closed?")
+                yield Line(number, text, "the row cannot be read: is a quote not closed?")
             elif any(cell.strip() for cell in row):
                 yield self._line(number, row)
 
@@ -153,10 +153,10 @@ class _Rows:
 
     def _find_column(self, text: str) -> bool:
         """Find delimiter and column by the first row; tell whether it is a header."""
-        rows = {
-            d: [cell.strip() for cell in next(csv.reader([text], delimiter=d))]
-            for d in self._delimiters
-        }
+        try:
+            rows = {d: [cell.strip() for cell in _row(text, d)] for d in self._delimiters}
+        except csv.Error:
+            raise Trouble("the first row cannot be read: is it CSV?", NOT_STARTED) from None
         if self._column.isdecimal():
             self._delimiter = max(self._delimiters, key=lambda d: len(rows[d]))
             row, self._index = rows[self._delimiter], int(self._column) - 1
@@ -164,8 +164,9 @@ class _Rows:
                 raise Trouble(
                     f"there is no column {self._column}: the first row has {len(row)}", NOT_STARTED
                 )
-            # What has no digit at all was never meant for an id.
-            return not any(c.isdigit() for c in row[self._index])
+            # What begins with a letter, or has no digit at all, was never meant for an id.
+            cell = row[self._index]
+            return cell[:1].isalpha() or not any(c.isdigit() for c in cell)
         having = [d for d in self._delimiters if self._column in rows[d]]
         if not having:
             columns = ", ".join(rows[max(self._delimiters, key=lambda d: len(rows[d]))])
@@ -176,6 +177,10 @@ class _Rows:
         self._delimiter = max(having, key=lambda d: len(rows[d]))
         self._index = rows[self._delimiter].index(self._column)
         return True
+
+
+def _row(text: str, delimiter: str) -> list[str]:
+    return next(csv.reader([text], delimiter=delimiter))
 
 
 def _decoder(encoding: str | None, head: bytes) -> io.IncrementalNewlineDecoder:

@@ -6,11 +6,11 @@ Arrays, and not dicts: some twenty bytes a line.
 from array import array
 from collections.abc import Callable
 
-from .formats import Entry, valid_id
+from .formats import MAX_ID, Entry, valid_id
 from .ids import Line
 from .tally import Tally
 
-_NO_ID, _TO_ASK, _FINISHED = range(3)
+_NO_ID, _TO_ASK, _NOT_FINAL, _FINISHED = range(4)
 
 
 class Ledger:
@@ -26,7 +26,6 @@ class Ledger:
         self._tally = tally
         self._ids = array("Q")
         self._states = bytearray()
-        self._known = False
         self._latest = array("Q")  # by line of the input: where it stands in OUT, from 1
         self._superseded = bytearray()  # by line of OUT
         self.finished: int = 0
@@ -34,7 +33,6 @@ class Ledger:
 
     def expect(self, line: Line) -> None:
         """Note a line of the input, before OUT is read back."""
-        self._known = True
         missing = line.number + 1 - len(self._ids)
         self._ids.frombytes(bytes(missing * self._ids.itemsize))
         self._states.extend(bytes(missing))
@@ -58,9 +56,9 @@ class Ledger:
                 self.finished += 1
             self._states[number] = _FINISHED
             self._tally.add(entry)
-        elif self._states[number] == _FINISHED:
-            self.finished -= 1
-            self._states[number] = _TO_ASK
+        else:
+            self.finished -= self._states[number] == _FINISHED
+            self._states[number] = _TO_ASK if entry.error is not None else _NOT_FINAL
 
     def written(self, number: int) -> None:
         """Note that the next line of OUT is the result of this line of the input."""
@@ -79,11 +77,20 @@ class Ledger:
 
     def is_finished(self, number: int) -> bool:
         """Tell whether a line of the input needs no lookup."""
-        return self._known and self._states[number] == _FINISHED
+        return self._state(number) == _FINISHED
+
+    def has_record(self, number: int) -> bool:
+        """Tell whether OUT has a record for a line of the input, if not a final one."""
+        return self._state(number) == _NOT_FINAL
+
+    def _state(self, number: int) -> int:
+        # A file that grows meanwhile has lines that nobody expected.
+        return self._states[number] if number < len(self._states) else _TO_ASK
 
     def forget_output(self) -> None:
         """Begin again with OUT; the input stays known."""
-        self._states = self._states.replace(bytes([_FINISHED]), bytes([_TO_ASK]))
+        for state in (_NOT_FINAL, _FINISHED):
+            self._states = self._states.replace(bytes([state]), bytes([_TO_ASK]))
         self._latest, self._superseded = array("Q"), bytearray()
         self._tally.clear()
         self.finished = self.superseded = 0
@@ -92,7 +99,7 @@ class Ledger:
 def read_number(line: Line) -> int | None:
     """Return the number that a line holds, if it is written as an id is."""
     text = line.text
-    # No longer than the library reads them; leading zeros are its business.
-    if line.problem is None and text.isascii() and text.isdigit() and len(text) <= 40:
-        return int(text)
+    if line.problem is None and text.isascii() and text.isdigit():
+        digits = text.lstrip("0") or "0"
+        return int(digits) if len(digits) <= len(str(MAX_ID)) else None
     return None

@@ -54,7 +54,7 @@ class Output:
         Raises:
             Trouble: What came before could not be written.
         """
-        self._check()
+        self.check()
         if self._ledger is not None:
             self._ledger.written(line)
         self._buffer.append(data)
@@ -68,6 +68,8 @@ class Output:
     async def flush(self) -> None:
         """Hand what is waiting to the operating system; `add` and `finish` tell of failures."""
         async with self._turn:
+            if self._in_thread is not None:  # of a flush that was cancelled
+                await asyncio.wait([self._in_thread])
             if data := self._take():
                 self._in_thread = asyncio.ensure_future(off_loop(lambda: self._write(data)))
                 # Cancelled in the middle, the thread still writes: `finish` waits for it.
@@ -81,8 +83,13 @@ class Output:
         """
         if self._in_thread is not None:
             await asyncio.wait([self._in_thread])
-        await off_loop(self._write_rest)
-        self._check()
+        rest = asyncio.ensure_future(off_loop(self._write_rest))
+        try:
+            await asyncio.shield(rest)
+        except asyncio.CancelledError:
+            await asyncio.wait([rest])  # or the file could be closed below it
+            raise
+        self.check()
 
     def _write_rest(self) -> None:
         self._write(self._take())
@@ -111,7 +118,8 @@ class Output:
         self._size += written
         self.lost += data.count(b"\n", written)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise Trouble if something could not be written."""
         if isinstance(self._failure, BrokenPipeError):
             raise Trouble(f"{self._name}: nobody reads it any more", STOPPED) from None
         if self._failure is not None:
@@ -202,7 +210,9 @@ class OutFile:
         """
         beside = self.path.with_name(f".{self.path.name}.tidied")
         try:
-            with self.path.open("rb") as old, beside.open("wb") as new:
+            _unlink(beside)  # of a run that was killed
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            with self.path.open("rb") as old, os.fdopen(os.open(beside, flags, 0o600), "wb") as new:
                 new.write(old.read(len(self.format.header)))
                 new.writelines(line for n, line in enumerate(old) if not ledger.is_superseded(n))
                 new.flush()
@@ -244,6 +254,9 @@ class OutFile:
                 end += len(line)
             if len(line) == MAX_LINE:
                 raise self._foreign(number + 1, "too long")
+            # A disk that lost power may have zeros where the rest was to come.
+            if not self.format.could_be(line.rstrip(b"\0")):
+                raise self._foreign(number + 1, "not the beginning of a line of ours")
         return end
 
     def _foreign(self, number: int, why: object) -> Trouble:

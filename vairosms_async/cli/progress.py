@@ -95,7 +95,7 @@ class Progress:
                 print_line(self._out, line)
 
     def _update(self, now: float) -> None:
-        self._samples.append((now, self._tally.total))
+        self._samples.append((now, self._tally.total + self.waiting))
         while now - self._samples[0][0] > self.WINDOW:
             self._samples.popleft()
         if self._live is not None:

@@ -3,11 +3,12 @@
 import os
 import stat
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass
+from urllib.request import getproxies_environment
 
 import aiohttp
 import click
@@ -49,12 +50,14 @@ class Throttle(AbstractAsyncContextManager[None]):
 def check_settings(api_key_file: str | None) -> None:
     """Raise Trouble for settings that no client can be made of; warn of a key that is no secret.
 
-    The key itself is not returned: nothing here is to hold it.
+    A key from a file goes where one from the environment is, and clients look for it: it can be
+    read once only from a pipe, such as bash's ``<(pass show key)``. What others see of this
+    process's environment is how it was at the start.
     """
-    if api_key_file is None and not os.environ.get("VAIROSMS_API_KEY"):
-        raise Trouble(NO_KEY, NOT_STARTED)
-    if api_key_file is not None and not _read_key(api_key_file):
-        raise Trouble(f"{api_key_file} holds no API key", NOT_STARTED)
+    if api_key_file is not None:
+        os.environ["VAIROSMS_API_KEY"] = _read_key(api_key_file)
+    if not os.environ.get("VAIROSMS_API_KEY"):
+        raise Trouble(f"{api_key_file} holds no API key" if api_key_file else NO_KEY, NOT_STARTED)
     _client(api_key_file)
     proxy_for(_base_url())
     if api_key_file is None:
@@ -79,7 +82,6 @@ def _read_key(path: str) -> str:
 
 @asynccontextmanager
 async def open_client(
-    api_key_file: str | None,
     *,
     max_concurrency: int = 16,
     timeout: float = 30.0,
@@ -88,7 +90,6 @@ async def open_client(
     """Open a client for the panel, through the proxy that the environment names.
 
     Args:
-        api_key_file: The file with the key; None takes it from ``VAIROSMS_API_KEY``.
         max_concurrency: As for `VairoSMSClient`.
         timeout: As for `VairoSMSClient`, in seconds.
         throttle: Its rate limiter.
@@ -107,7 +108,6 @@ async def open_client(
                 )
             )
         client = _client(
-            api_key_file,
             session=session,
             max_concurrency=max_concurrency,
             timeout=timeout,
@@ -125,14 +125,16 @@ def proxy_for(url: str) -> str | None:
         Trouble: ``HTTPS_PROXY`` is none that can be used.
     """
     parts = urlsplit(url)
-    if parts.scheme != "https" or proxy_bypass(parts.netloc):
+    if parts.scheme != "https" or _goes_direct(parts.hostname or "", parts.port or 443):
         return None
     proxy = getproxies_environment().get("https")
     if not proxy:
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     try:
-        usable = URL(proxy).scheme in ("http", "https") and bool(URL(proxy).host)
+        way = URL(proxy)
+        usable = way.scheme in ("http", "https") and bool(way.host)
+        f"{way.user}{way.password}".encode("latin-1")  # as aiohttp will send them
     except ValueError:
         usable = False
     if not usable:
@@ -141,14 +143,23 @@ def proxy_for(url: str) -> str | None:
     return proxy
 
 
-def _client(api_key_file: str | None, **options: Any) -> VairoSMSClient:
+def _goes_direct(host: str, port: int) -> bool:
+    """Tell whether ``NO_PROXY`` names a host: as it is, a domain above it, or a network."""
+    no_proxy = getproxies_environment().get("no", "")
+    for entry in no_proxy.replace(",", " ").lower().split():
+        with suppress(ValueError):
+            if ip_address(host) in ip_network(entry.strip("[]"), strict=False):
+                return True
+        name = entry.removesuffix(f":{port}").strip("[]").lstrip(".")
+        if entry == "*" or (name and (host == name or host.endswith(f".{name}"))):
+            return True
+    return False
+
+
+def _client(api_key_file: str | None = None, **options: Any) -> VairoSMSClient:
     problem = None
     try:
-        return VairoSMSClient(
-            None if api_key_file is None else _read_key(api_key_file),
-            base_url=_base_url(),
-            **options,
-        )
+        return VairoSMSClient(base_url=_base_url(), **options)
     except ValueError as exc:
         problem = str(exc)
     # In the words of this command: it has other arguments than the client.

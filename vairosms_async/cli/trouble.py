@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
-from threading import Timer
+from threading import Thread, Timer
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn, Self
 
@@ -23,6 +23,15 @@ class Trouble(click.ClickException):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def say(text: str) -> None:
+    """Say something on stderr; if nobody can hear it, the exit code still tells."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        # What is left to be written would fail again at the interpreter's end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 class Signals:
@@ -86,7 +95,10 @@ class Signals:
         self._loop.call_soon_threadsafe(self._task.cancel)
 
     def _give_up(self) -> None:
-        self.last_words()
+        # What is stuck may be stderr itself.
+        speaking = Thread(target=self.last_words, daemon=True)
+        speaking.start()
+        speaking.join(0.2)
         self._leave(self.exit_code)
 
     @staticmethod
