@@ -162,8 +162,9 @@ def test_to_stdout(vairosms):
 
 def test_stdout_that_is_no_terminal_and_no_file(vairosms, monkeypatch, capfd):
     write_ids([52])
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
-    assert vairosms("bulk", "ids", "-o", "out").code == 0
+    for n, stdout in enumerate((io.StringIO(), None)):
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert vairosms("bulk", "ids", "-o", f"out{n}").code == 0
 
 
 def test_a_last_line_without_an_end(vairosms):
@@ -659,6 +660,32 @@ def test_a_full_disk_while_packets_are_waited_for(vairosms, panel, monkeypatch):
     ran = vairosms("bulk", "ids", "-o", "out", "--wait", "-q")
     assert ran.code == 4
     assert "No space left" in ran.err
+
+
+def test_an_input_that_vanishes_meanwhile(vairosms, monkeypatch):
+    write_ids([52])
+    vairosms("bulk", "ids", "-o", "out")
+    before = Path("out").read_bytes()
+    count = Job._count
+
+    def count_and_remove(self, *args):
+        count(self, *args)
+        Path("ids").unlink()
+
+    monkeypatch.setattr(Job, "_count", count_and_remove)
+    ran = vairosms("bulk", "ids", "-o", "out", "--resume")
+    assert (ran.code, ran.err) == (2, "Error: ids: No such file or directory\n")
+    assert Path("out").read_bytes() == before
+
+
+@pytest.mark.parametrize("out", ["out", "-"])
+def test_interrupted_while_files_are_read(vairosms, monkeypatch, out):
+    write_ids([52])
+    monkeypatch.setattr(Job, "_count", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    ran = vairosms("bulk", "-o", out, "--", "ids")
+    assert ran.code == 130
+    go_on = "Interrupted.\nTo go on:\n  vairosms bulk -o out --resume -- ids\n"
+    assert ran.err == (go_on if out == "out" else "")
 
 
 def test_zeros_before_an_id(vairosms, panel):

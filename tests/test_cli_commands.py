@@ -15,6 +15,7 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.cli import Panel, Ran, finish, run, serving, start
@@ -23,7 +24,7 @@ from vairosms_async import __version__
 from vairosms_async import cli as the_cli
 from vairosms_async.cli.offloop import off_loop
 from vairosms_async.cli.settings import Throttle, proxy_for
-from vairosms_async.cli.trouble import Signals, Trouble
+from vairosms_async.cli.trouble import Signals, Trouble, say
 from vairosms_async.sandbox import Fault
 
 COMMANDS = ["demo", "get", "bulk", "wait", "sandbox"]
@@ -493,6 +494,18 @@ def test_the_last_resort_shows_the_cursor_again(monkeypatch):
     signals.last_words = lambda: written.append("words")
     signals._give_up()
     assert written == ["words", (2, b"\x1b[?25h"), 130]
+
+
+def test_words_that_nobody_can_hear(monkeypatch):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    moved = []
+    with monkeypatch.context() as patched:  # pytest itself needs dup2
+        patched.setattr(click, "echo", fail)
+        patched.setattr(os, "dup2", lambda fd, to: moved.append((os.close(fd), to)))
+        say("x")
+    assert moved == [(None, 2)]
 
 
 def test_a_second_signal_in_this_process(monkeypatch):

@@ -220,3 +220,8 @@ async def test_what_cannot_be_read(tmp_path):
     with pytest.raises(Trouble, match="Is a directory") as caught:
         list(folder.scan())
     assert caught.value.exit_code == 4
+
+
+def test_a_header_that_cannot_be_read():
+    with pytest.raises(Trouble, match="the first row cannot be read"):
+        read(b"x" * 200_000 + b";id\n52;x\n", "id")

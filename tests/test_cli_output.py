@@ -339,6 +339,28 @@ async def test_a_cancelled_flush_is_waited_for(monkeypatch, opened):
     assert path.read_bytes() == b"a\nb\n"
 
 
+async def test_a_cancelled_end_is_an_end_all_the_same(monkeypatch, opened):
+    fd, path = opened
+    write, held = os.write, threading.Event()
+
+    def write_later(fd, data):
+        held.wait(10)
+        return write(fd, data)
+
+    monkeypatch.setattr(os, "write", write_later)
+    out = Output(fd, "out")
+    out.add(1, b"a\n")
+    finishing = asyncio.create_task(out.finish())
+    await asyncio.sleep(0.05)
+    finishing.cancel()
+    await asyncio.sleep(0.05)
+    assert not finishing.done()
+    held.set()
+    await asyncio.wait([finishing])
+    assert finishing.cancelled()
+    assert path.read_bytes() == b"a\n"
+
+
 # ---- the file ----------------------------------------------------------------------------------
 
 
