@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vairosms_async.cli.bulk import Input
 from vairosms_async.cli.ids import MAX_LINE, QUOTED_LINES, IdReader
+from vairosms_async.cli.source import Input
 from vairosms_async.cli.trouble import Trouble
 
 

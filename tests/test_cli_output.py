@@ -314,8 +314,9 @@ async def test_a_pipe_that_nobody_reads_any_more():
     os.close(writing)
 
 
-async def test_a_cancelled_flush_is_waited_for(monkeypatch, opened):
-    fd, path = opened
+@pytest.fixture
+def held(monkeypatch):
+    """Hold every write back until this is set."""
     write, held = os.write, threading.Event()
 
     def write_later(fd, data):
@@ -323,6 +324,11 @@ async def test_a_cancelled_flush_is_waited_for(monkeypatch, opened):
         return write(fd, data)
 
     monkeypatch.setattr(os, "write", write_later)
+    return held
+
+
+async def test_a_cancelled_flush_is_waited_for(held, opened):
+    fd, path = opened
     out = Output(fd, "out")
     out.add(1, b"a\n")
     flushing = asyncio.create_task(out.flush())
@@ -339,15 +345,8 @@ async def test_a_cancelled_flush_is_waited_for(monkeypatch, opened):
     assert path.read_bytes() == b"a\nb\n"
 
 
-async def test_a_cancelled_end_is_an_end_all_the_same(monkeypatch, opened):
+async def test_a_cancelled_end_is_an_end_all_the_same(held, opened):
     fd, path = opened
-    write, held = os.write, threading.Event()
-
-    def write_later(fd, data):
-        held.wait(10)
-        return write(fd, data)
-
-    monkeypatch.setattr(os, "write", write_later)
     out = Output(fd, "out")
     out.add(1, b"a\n")
     finishing = asyncio.create_task(out.finish())

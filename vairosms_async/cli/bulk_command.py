@@ -16,13 +16,14 @@ from attrs import define, field
 from vairosms_async import PaketDurum
 
 from . import display
-from .bulk import Bulk, Input, Waiting
+from .bulk import Bulk, Waiting
 from .common import ABOUT_THE_KEY, SECONDS, complete, key_file
 from .formats import FORMATS, Entry, Format
 from .ledger import Ledger
 from .out import OutFile, Output
 from .progress import Progress
 from .settings import Throttle, check_settings, open_client
+from .source import Input
 from .tally import Tally
 from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, STOPPED, Signals, Trouble, say
 

@@ -14,7 +14,7 @@ from vairosms_async import GonderimResult, VairoSMSClient, __version__
 from vairosms_async.sandbox import SandboxPanel
 
 from . import display
-from .bulk import Bulk, Numbers, refuse
+from .bulk import Bulk, refuse
 from .bulk_command import bulk
 from .common import ABOUT_THE_KEY, SECONDS, Option, complete, key_file
 from .formats import FORMATS
@@ -23,6 +23,7 @@ from .ledger import read_number
 from .out import Output
 from .progress import Progress
 from .settings import Throttle, check_settings, open_client
+from .source import Numbers
 from .tally import Tally
 from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, Signals, Trouble, say
 
