@@ -45,6 +45,7 @@ _ACIKLAMA_LENGTH = 500
 
 # Where the JSON begins when something is printed before it.
 _ANSWER_START = re.compile(r'\{\s*"(?:durum|aciklama)"\s*:')
+_JSON_BLANKS = " \t\n\r"
 _SECONDS = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?")
 
 # These say enough whoever sent them: the panel, its web server or a proxy between.
@@ -86,13 +87,7 @@ def read_answer(
     except ValueError as exc:
         problem = str(exc)
 
-    if status // 100 == 3:
-        problem = "a redirect, which is not followed"
-    elif durum is False or status in _SAY_ENOUGH or status // 100 == 5:
-        return _refusal(gonderim_id, status, headers, None if durum else aciklama, problem)
-    elif status != HTTPStatus.OK:
-        problem = problem or "durum is true under that status"
-    elif not problem:
+    if durum and status == 200:
         record = structure(aciklama, tz, "aciklama.")
         if isinstance(record, str):
             problem = record
@@ -100,6 +95,12 @@ def read_answer(
             problem = f"aciklama.id: it is the record of packet {_one_line(str(record.id))}"
         else:
             return record
+    elif status // 100 == 3:
+        problem = "a redirect, which is not followed"
+    elif durum is False or status in _SAY_ENOUGH or status // 100 == 5:
+        return _refusal(gonderim_id, status, headers, None if durum else aciklama, problem)
+    elif status != 200:
+        problem = problem or "durum is true under that status"
 
     return VairoSMSResponseError(
         f"gonderim {gonderim_id}: HTTP {status}, but not the panel's answer: {problem}",
@@ -148,19 +149,17 @@ def _parse(body: bytes) -> tuple[bool, Any]:
         ValueError: It is not the panel's JSON; its text says why, in words fit for a message.
         RecursionError: It is nested too deeply.
     """
-    if not body.strip():
-        raise ValueError("the body is empty")
     try:
-        text = body.decode("utf-8-sig")
+        text = body.decode()
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
-    if not text.lstrip().startswith("{"):
-        start = _ANSWER_START.search(text)
-        if start is None:
-            raise ValueError("an HTML page" if text.lstrip().startswith("<") else "not JSON")
-        text = text[start.start() :]
-
-    answer = _decoder.decode(text)
+    if not text.startswith("{"):
+        text = _without_prologue(text)
+    answer, end = _decoder.raw_decode(text)
+    if end != len(text) and text[end:].strip(_JSON_BLANKS):
+        raise json.JSONDecodeError("Extra data", text, end)
+    if answer.get("durum") is True:  # as documented, and nearly always
+        return True, answer.get("aciklama")
     if "durum" not in answer:
         raise ValueError("durum: missing")
     try:
@@ -171,6 +170,19 @@ def _parse(body: bytes) -> tuple[bool, Any]:
     if not durum and not isinstance(aciklama, str):
         aciklama = json.dumps(aciklama, ensure_ascii=False) if aciklama else None
     return durum, aciklama
+
+
+def _without_prologue(text: str) -> str:
+    """Take off what stands before the JSON: blanks, a byte order mark, a PHP warning."""
+    if not text.strip():
+        raise ValueError("the body is empty")
+    text = text.removeprefix("\ufeff").lstrip(_JSON_BLANKS)
+    if text.lstrip().startswith("{"):
+        return text
+    start = _ANSWER_START.search(text)
+    if start is None:
+        raise ValueError("an HTML page" if text.lstrip().startswith("<") else "not JSON")
+    return text[start.start() :]
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
