@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import gc
 import socket
 import ssl
 
@@ -9,11 +10,12 @@ import aiohttp
 import pytest
 import trustme
 
-from tests.helpers import KEY, answer, answering, http, raw_server
+from tests.helpers import KEY, answer, answering, assert_no_key, http, raw_server, request_head
 from vairosms_async import (
     RetryPolicy,
     VairoSMSClient,
     VairoSMSConnectionError,
+    VairoSMSResponseError,
     VairoSMSTimeoutError,
 )
 from vairosms_async.failures import explain
@@ -288,3 +290,27 @@ async def test_ipv6_loopback():
         base_url = panel.base_url
     error, _ = await fails(base_url, [])
     assert "no connection to [::1]:" in str(error)
+
+
+async def test_a_switch_of_protocols_leaves_nothing_open(caplog):
+    """aiohttp leaves a 101's connection to its caller, and tells of its URL if nobody takes it."""
+    asyncio.get_running_loop().set_debug(True)
+    hung_up = asyncio.Event()
+
+    async def serve(reader, writer):
+        await request_head(reader)
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"
+        )
+        await reader.read()
+        hung_up.set()
+
+    async with raw_server(serve) as base_url:
+        async with VairoSMSClient(KEY, base_url=base_url) as client:
+            with pytest.raises(VairoSMSResponseError, match="HTTP 101"):
+                await client.get_gonderim(52)
+            async with asyncio.timeout(5):
+                await hung_up.wait()
+    gc.collect()
+    assert_no_key(caplog.text)
+    assert "Unclosed" not in caplog.text

@@ -255,17 +255,6 @@ async def test_closed_while_waiting_for_the_limiter(panel):
     assert panel.requests == 0
 
 
-async def test_closed_as_a_time_out_expires(panel):
-    """A time-out that is just expiring cannot be moved any more, and need not be."""
-    client = VairoSMSClient(KEY, base_url=panel.base_url)
-    expired = asyncio.timeout(0)
-    with pytest.raises(TimeoutError):
-        async with expired:
-            await asyncio.sleep(1)
-    client._shared.interruptible.add(expired)
-    await client.close()
-
-
 async def test_closed_during_the_last_attempt(hanging):
     policy = RetryPolicy(attempts=1)
     client = VairoSMSClient(KEY, base_url=hanging.base_url, retry=policy)

@@ -65,6 +65,7 @@ async def look_up(shared: Shared, options: Options, given: SupportsIndex | str) 
         ):
             return GonderimResult(gonderim_id, error=outcome)
         await shared.sleep(delay)
+        shared.check_usable()
 
 
 async def _attempt(
@@ -72,12 +73,12 @@ async def _attempt(
 ) -> Gonderim | VairoSMSError:
     """Send one request, when there is a slot and no pause. What sleeps holds no slot."""
     while True:
-        shared.check_usable()
-        if wait := shared.pause.left(shared.now()):
+        if wait := shared.pause_left():
             await shared.sleep(wait)
+            shared.check_usable()
             continue
         async with shared.slots, _limited(shared, options.rate_limiter):
-            if shared.pause.left(shared.now()):
+            if shared.pause_left():
                 continue  # it began while this lookup waited for the slot or the limiter
             began = perf_counter()
             outcome = await shared.transport().exchange(
@@ -91,7 +92,10 @@ async def _attempt(
 def _limited(
     shared: Shared, limiter: AbstractAsyncContextManager[Any] | None
 ) -> AbstractAsyncContextManager[Any]:
-    return nullcontext() if limiter is None else _Limited(shared, limiter)
+    return _UNLIMITED if limiter is None else _Limited(shared, limiter)
+
+
+_UNLIMITED = nullcontext()
 
 
 @frozen

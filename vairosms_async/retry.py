@@ -104,6 +104,7 @@ class Pause:
     SPREAD = 0.25
 
     def __init__(self) -> None:
+        self.has_begun: bool = False  # once, and for good: nearly all clients never pause
         self._until = 0.0
         self._spread = 0.0
 
@@ -115,6 +116,7 @@ class Pause:
             _logger.warning(
                 "the panel asks to wait (HTTP %d): lookups pause for %.3g s", status, seconds
             )
+        self.has_begun = True
         self._until = now + seconds
         self._spread = min(1.0, seconds * self.SPREAD)
 

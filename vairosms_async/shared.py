@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 import aiohttp
 
 from .bulk import Tasks
+from .deadlines import Deadlines
 from .retry import Pause, RetryBudget
 from .transport import Endpoint, Transport, open_session
 
@@ -21,7 +22,7 @@ class Shared:
         self.slots: asyncio.Semaphore = asyncio.Semaphore(max_concurrency)
         self.closing: asyncio.Event = asyncio.Event()
         self.bulk_tasks: Tasks = set()
-        self.interruptible: set[asyncio.Timeout] = set()
+        self.interruptible: Deadlines = Deadlines()
         self.budget: RetryBudget = RetryBudget()
         self.pause: Pause = Pause()
         self.key_refused: bool = False
@@ -31,9 +32,12 @@ class Shared:
 
     def check_usable(self) -> None:
         """Raise RuntimeError if the client is closed, or this is another event loop."""
+        self._check_open()
+        self._check_loop()
+
+    def _check_open(self) -> None:
         if self.closing.is_set():
             raise RuntimeError("this VairoSMSClient is closed: make a new one")
-        self._check_loop()
 
     def _check_loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -47,13 +51,13 @@ class Shared:
 
     def transport(self) -> Transport:
         """Return the way to the panel; at first, open the session inside the running loop."""
-        self.check_usable()
+        self._check_open()  # closed, perhaps, while the slot was waited for
         if self._transport is None:
             own = self._given_session is None
             session = self._given_session or open_session(self.max_concurrency)
             # What is in flight over a caller's session may end as it will.
-            interruptible = self.interruptible if own else set[asyncio.Timeout]()
-            self._transport = Transport(self.endpoint, session, interruptible)
+            deadlines = self.interruptible if own else Deadlines()
+            self._transport = Transport(self.endpoint, session, deadlines)
         if self._transport.session.closed:
             raise RuntimeError("the aiohttp session given to this VairoSMSClient is closed")
         return self._transport
@@ -62,11 +66,14 @@ class Shared:
         """The event loop's clock, in seconds."""
         return asyncio.get_running_loop().time()
 
+    def pause_left(self) -> float:
+        """Seconds for which the panel wants to hear nothing of the client; 0 if it does not."""
+        return self.pause.left(self.now()) if self.pause.has_begun else 0.0
+
     async def enter(self, limiter: AbstractAsyncContextManager[object]) -> None:
         """Enter a rate limiter, but do not wait for it past the client's closing."""
         self.check_usable()  # closed, perhaps, while the slot was waited for
-        within = asyncio.timeout(None)
-        self.interruptible.add(within)
+        within = self.interruptible.start(None)
         try:
             async with within:
                 await limiter.__aenter__()
@@ -74,7 +81,7 @@ class Shared:
             self.check_usable()
             raise
         finally:
-            self.interruptible.discard(within)
+            self.interruptible.finish(within)
 
     async def sleep(self, seconds: float) -> None:
         """Sleep, but not past the client's closing."""
@@ -86,9 +93,7 @@ class Shared:
         """Wake what sleeps, end the bulks, then close the session if it is our own."""
         self._check_loop()
         self.closing.set()
-        for within in self.interruptible:
-            if not within.expired():
-                within.reschedule(self.now())
+        self.interruptible.expire_all()
         # A source of ids may close its client: its worker cannot wait for itself.
         tasks = self.bulk_tasks - {asyncio.current_task()}
         for task in tasks:

@@ -5,7 +5,6 @@ it lives in aiohttp's frames while the exchange lasts, and none of those frames 
 exception.
 """
 
-import asyncio
 import re
 import traceback
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from attrs import field, frozen
 from yarl import URL
 
 from ._version import __version__
+from .deadlines import Deadlines
 from .errors import VairoSMSError, VairoSMSResponseError
 from .failures import explain
 from .models import Gonderim
@@ -34,7 +34,7 @@ HEADERS = {
     "User-Agent": f"vairosms-async/{__version__} aiohttp/{aiohttp.__version__}",
 }
 
-# One deadline covers the exchange (`asyncio.timeout` below), so that aiohttp's are all off, those
+# One deadline covers the exchange (`Deadlines`), so that aiohttp's are all off, those
 # of a caller's session included.
 _NO_TIMEOUT = aiohttp.ClientTimeout()
 
@@ -64,13 +64,37 @@ def make_endpoint(
     if problem or not isinstance(key, str):
         return problem
     base = str(url).rstrip("/")
-    prefix, query = f"{base}/GonderimBilgisi/", f"?api_key={quote(key, safe='')}"
-    pattern = _key_pattern(key)
-    return Endpoint(
-        base_url=base,
-        url=lambda gonderim_id: URL(f"{prefix}{gonderim_id}{query}", encoded=True),
-        scrub=lambda body: pattern.sub(b"***", body),
-    )
+    return Endpoint(base, _make_url(base, key), _make_scrub(key))
+
+
+def _make_url(base: str, key: str) -> Callable[[int], URL]:
+    root = URL(f"{base}/GonderimBilgisi/", encoded=True)
+    scheme, authority, path = root.scheme, root.raw_authority, root.raw_path
+    query = f"api_key={quote(key, safe='')}"
+
+    # From parts, since a text would be taken apart again, for each lookup.
+    def make(gonderim_id: int) -> URL:
+        return URL.build(
+            scheme=scheme,
+            authority=authority,
+            path=f"{path}{gonderim_id}",
+            query_string=query,
+            encoded=True,
+        )
+
+    return make
+
+
+def _make_scrub(key: str) -> Callable[[bytes], bytes]:
+    pattern, plain = _key_pattern(key), key.encode()
+
+    def scrub(body: bytes) -> bytes:
+        # Every other form of the key begins with one of these, and few answers hold them.
+        if plain in body or b"%" in body or b"\\" in body or b"&" in body:
+            return pattern.sub(b"***", body)
+        return body
+
+    return scrub
 
 
 _NO_KEY = "there is no API key: give api_key, or set VAIROSMS_API_KEY in the environment"
@@ -173,6 +197,7 @@ def open_session(max_connections: int) -> aiohttp.ClientSession:
     """Open a session of the library's own: no cookies kept, one request an exchange."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=max_connections),
+        headers=HEADERS,
         cookie_jar=aiohttp.DummyCookieJar(),
         middlewares=(_one_request,),
     )
@@ -191,6 +216,14 @@ async def _one_request(
         raise aiohttp.ClientConnectionError("connection lost") from exc
 
 
+def _keep_read_buffers_in_the_heap() -> None:
+    # asyncio reads a socket into a new buffer of 256 KiB. glibc maps memory for a block of that
+    # size and unmaps it afterwards, three system calls a lookup (a tenth of its cost), until a
+    # block at least as large has been freed once: then such sizes come out of the heap.
+    block = bytes(1024 * 1024)
+    del block
+
+
 class Transport:
     """Asks one endpoint through one session."""
 
@@ -198,13 +231,15 @@ class Transport:
         self,
         endpoint: Endpoint,
         session: aiohttp.ClientSession,
-        interruptible: set[asyncio.Timeout],
+        deadlines: Deadlines,
     ) -> None:
         self.session = session
-        self._interruptible = interruptible
+        self._deadlines = deadlines
         self._endpoint = endpoint
         # What the caller's session says of itself goes out as it is.
-        self._headers = {k: v for k, v in HEADERS.items() if k not in session.headers}
+        missing = {k: v for k, v in HEADERS.items() if k not in session.headers}
+        self._headers = missing or None
+        _keep_read_buffers_in_the_heap()
 
     async def exchange(
         self, gonderim_id: int, *, timeout: float | None, tz: tzinfo | None
@@ -233,26 +268,23 @@ class Transport:
     async def _exchange(
         self, gonderim_id: int, timeout: float | None, tz: tzinfo | None
     ) -> Gonderim | VairoSMSError:
-        within = asyncio.timeout(timeout)
-        self._interruptible.add(within)
+        within = self._deadlines.start(timeout)
         try:
-            async with (
-                within,
-                self.session.get(
+            async with within:
+                response = await self.session.get(
                     self._endpoint.url(gonderim_id),
                     headers=self._headers,
                     allow_redirects=False,
                     raise_for_status=False,
                     auto_decompress=True,
                     timeout=_NO_TIMEOUT,
-                ) as response,
-            ):
+                )
                 body = await _read(response)
-                status, headers = response.status, response.headers
         except (aiohttp.ClientError, OSError) as exc:
             return explain(exc, gonderim_id, self._endpoint.base_url, timeout)
         finally:
-            self._interruptible.discard(within)
+            self._deadlines.finish(within)
+        status, headers = response.status, response.headers
         if body is None:
             return VairoSMSResponseError(
                 f"gonderim {gonderim_id}: HTTP {status}, but not the panel's answer: "
@@ -264,15 +296,23 @@ class Transport:
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """Read the body, or None if it is longer than `MAX_BODY`."""
+    """Read the body, or None if it is longer than `MAX_BODY`.
+
+    A body that is read to its end gives its connection back by itself. Any other one is closed, so
+    that no more of it comes; a 101's too, which aiohttp leaves to whoever switches protocols.
+    """
     chunks: list[bytes] = []
     size = 0
-    while chunk := await response.content.readany():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MAX_BODY:
+    try:
+        while not response.content.at_eof():
+            chunk = await response.content.readany()
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_BODY:
+                return None
+    finally:
+        if response.connection is not None:
             response.close()
-            return None
     return b"".join(chunks)
 
 
