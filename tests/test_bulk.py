@@ -555,3 +555,17 @@ async def test_all_errors_are_the_librarys(panel, client):
         )
         assert isinstance(outcome, VairoSMSError)
         panel.clear_faults()
+
+
+async def test_tasks_of_another_kind(client):
+    """uvloop, debuggers and the like may make tasks that are no `asyncio.Task`."""
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(
+        lambda loop, coro, **kwargs: asyncio.tasks._PyTask(coro, loop=loop, **kwargs)
+    )
+    try:
+        async with asyncio.timeout(5):
+            results = [result async for result in client.iter_gonderimler([52, 61, 7])]
+    finally:
+        loop.set_task_factory(None)
+    assert sorted(result.id for result in results) == [7, 52, 61]

@@ -15,9 +15,9 @@ from collections.abc import (
 )
 from contextlib import aclosing
 from enum import Enum
-from typing import Any, Final, SupportsIndex
+from typing import Any, Final, Generic, Protocol, SupportsIndex, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .errors import VairoSMSAuthError, VairoSMSError
 from .models import Gonderim, GonderimResult
@@ -36,8 +36,20 @@ AsyncIds = AsyncIterable[SupportsIndex | str]
 Tasks = set[asyncio.Task[Any]]
 
 
+class Outcome(Protocol):
+    """What a lookup came to. A refused key is told from other errors, and ends the bulk."""
+
+    @property
+    def error(self) -> VairoSMSError | None:
+        """The error, or None."""
+
+
+G = TypeVar("G")
+R = TypeVar("R", bound=Outcome)
+
+
 @frozen
-class Host:
+class Host(Generic[G, R]):
     """What a bulk needs of its client.
 
     Attributes:
@@ -47,14 +59,18 @@ class Host:
         check_usable: Raises if the client is closed, or of another event loop.
     """
 
-    lookup: Callable[[SupportsIndex | str], Awaitable[GonderimResult | None]]
+    lookup: Callable[[G], Awaitable[R | None]]
     tasks: Tasks
     check_usable: Callable[[], None]
 
 
 async def stream(
-    host: Host, ids: Ids | AsyncIds, limit: int, *, workers: int | None = None
-) -> AsyncGenerator[GonderimResult]:
+    host: Host[G, R],
+    ids: Iterable[G] | AsyncIterable[G],
+    limit: int,
+    *,
+    workers: int | None = None,
+) -> AsyncGenerator[R]:
     """Look ids up as they are read, and yield each result as it comes.
 
     Args:
@@ -75,12 +91,12 @@ async def stream(
         running = len(crew.tasks)
         while running:
             item = await crew.news.get()
-            if isinstance(item, GonderimResult):
+            if isinstance(item, _Ended):
+                crew.check_end(item.worker)
+                running -= 1
+            else:
                 crew.room.release()
                 yield item
-            else:
-                crew.check_end(item)
-                running -= 1
     finally:
         await end(crew.tasks)
         host.tasks.difference_update(crew.tasks)
@@ -88,15 +104,22 @@ async def stream(
         raise crew.source.error
 
 
-class _Crew:
+@frozen(eq=False)
+class _Ended:
+    """The news that a worker has ended."""
+
+    worker: "asyncio.Task[None]"
+
+
+class _Crew(Generic[G, R]):
     """The workers of one stream, and what they have to tell: results, and their own ends."""
 
-    def __init__(self, host: Host, ids: Ids | AsyncIds, limit: int) -> None:
+    def __init__(self, host: Host[G, R], ids: Iterable[G] | AsyncIterable[G], limit: int) -> None:
         self.tasks: Tasks = set()
         self.source = _Source(ids)
         # At least as many permits as workers, so that each gets one in the end and sees the end.
         self.room = asyncio.Semaphore(limit)
-        self.news: asyncio.Queue[GonderimResult | asyncio.Task[None]] = asyncio.Queue()
+        self.news: asyncio.Queue[R | _Ended] = asyncio.Queue()
         self._host = host
 
     def start(self, workers: int) -> None:
@@ -104,7 +127,7 @@ class _Crew:
             task = asyncio.create_task(self._work(), name=f"vairosms bulk worker {n}")
             self.tasks.add(task)
             self._host.tasks.add(task)
-            task.add_done_callback(self.news.put_nowait)
+            task.add_done_callback(lambda worker: self.news.put_nowait(_Ended(worker)))
 
     def check_end(self, worker: asyncio.Task[None]) -> None:
         """Raise what ended a worker, if it was not the end of the source."""
@@ -123,6 +146,9 @@ class _Crew:
             result = await self._host.lookup(given)
             if result is None:
                 self.room.release()
+                # The answers that came with this one first: then the next requests go out at one
+                # go, and a server that waits for work is woken once for all of them.
+                await asyncio.sleep(0)
             elif isinstance(result.error, VairoSMSAuthError):
                 # Here, and not when the consumer hears of it: nothing more is to be sent.
                 self.source.end(result.error)
@@ -134,7 +160,11 @@ class _Crew:
 
 
 async def gather(
-    host: Host, ids: Sequence[int | VairoSMSError], limit: int, *, return_exceptions: bool
+    host: Host[SupportsIndex | str, GonderimResult],
+    ids: Sequence[int | VairoSMSError],
+    limit: int,
+    *,
+    return_exceptions: bool,
 ) -> list[Gonderim | VairoSMSError]:
     """Look ids up and return what became of each, in their order; each id is asked once.
 
@@ -150,14 +180,25 @@ async def gather(
             if isinstance(given, VairoSMSError):
                 raise given
     unanswered = VairoSMSError("not answered")
-    outcomes: dict[int, Gonderim | VairoSMSError]
+    outcomes: dict[SupportsIndex | str, Gonderim | VairoSMSError]
     outcomes = dict.fromkeys((given for given in ids if isinstance(given, int)), unanswered)
+
+    async def look_up(given: SupportsIndex | str) -> GonderimResult | None:
+        result = await host.lookup(given)
+        if result is None or isinstance(result.error, VairoSMSAuthError):
+            return result
+        # Kept here, and not yielded: the way to the consumer and back costs more than this.
+        failed = result.error if return_exceptions else None
+        outcomes[given] = failed or result.unwrap()
+        return None
+
     workers = min(limit, len(outcomes))
+    keeping = evolve(host, lookup=look_up)
     try:
-        async with aclosing(stream(host, outcomes.keys(), limit, workers=workers)) as results:
-            async for result in results:
-                failed = result.error if return_exceptions else None
-                outcomes[int(result.id)] = failed or result.unwrap()
+        # The keys are there already: what is written meanwhile does not change their iteration.
+        async with aclosing(stream(keeping, outcomes.keys(), limit, workers=workers)) as results:
+            async for _ in results:
+                pass
     except VairoSMSAuthError as exc:
         if not return_exceptions:
             raise
@@ -182,48 +223,54 @@ async def end(tasks: Tasks) -> None:
         raise cancelled
 
 
-class _Source:
+class _Source(Generic[G]):
     """The ids, read by one worker at a time. Their end, or their error, is every worker's end."""
 
-    def __init__(self, ids: Ids | AsyncIds) -> None:
+    def __init__(self, ids: Iterable[G] | AsyncIterable[G]) -> None:
         self.error: BaseException | None = None
         self._ids = one_by_one(ids)
         self._ended = False
-        self._turn = asyncio.Lock()
+        # What never awaits needs no turns.
+        self._turn = None if isinstance(self._ids, _Async) else asyncio.Lock()
 
-    async def read(self) -> SupportsIndex | str | End:
+    async def read(self) -> G | End:
+        if self._turn is None:
+            return await self._read()
         async with self._turn:
-            if not self._ended:
-                try:
-                    return await anext(self._ids)
-                except StopAsyncIteration:
-                    self._ended = True
-                except asyncio.CancelledError as exc:
-                    task = asyncio.current_task()
-                    if task is not None and task.cancelling():
-                        raise
-                    self.end(exc)  # the source's own: nobody cancelled this worker
-                except Exception as exc:  # noqa: BLE001 (the stream raises it when the rest is done)
-                    self.end(exc)
-            return END
+            return await self._read()
+
+    async def _read(self) -> G | End:
+        if not self._ended:
+            try:
+                return await anext(self._ids)
+            except StopAsyncIteration:
+                self._ended = True
+            except asyncio.CancelledError as exc:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                self.end(exc)  # the source's own: nobody cancelled this worker
+            except Exception as exc:  # noqa: BLE001 (the stream raises it when the rest is done)
+                self.end(exc)
+        return END
 
     def end(self, error: BaseException) -> None:
         """Read no more; the stream ends with this error."""
         self._ended, self.error = True, error
 
 
-def one_by_one(ids: Ids | AsyncIds) -> AsyncIterator[SupportsIndex | str]:
+def one_by_one(ids: Iterable[G] | AsyncIterable[G]) -> AsyncIterator[G]:
     """Iterate over an iterable of either kind."""
     return aiter(ids) if isinstance(ids, AsyncIterable) else _Async(ids)
 
 
-class _Async(AsyncIterator[SupportsIndex | str]):
+class _Async(AsyncIterator[G]):
     """An iterable read as an async one. A generator would want closing; this does not."""
 
-    def __init__(self, ids: Ids) -> None:
+    def __init__(self, ids: Iterable[G]) -> None:
         self._ids = iter(ids)
 
-    async def __anext__(self) -> SupportsIndex | str:
+    async def __anext__(self) -> G:
         try:
             return next(self._ids)
         except StopIteration:

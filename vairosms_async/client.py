@@ -366,7 +366,7 @@ class VairoSMSClient:
     def _lookup(self, given: SupportsIndex | str) -> Coroutine[Any, Any, GonderimResult]:
         return look_up(self._shared, self._options, given)
 
-    def _host(self) -> bulk.Host:
+    def _host(self) -> bulk.Host[SupportsIndex | str, GonderimResult]:
         return bulk.Host(self._lookup, self._shared.bulk_tasks, self._shared.check_usable)
 
     def _limit(self, max_concurrency: int | None) -> int:

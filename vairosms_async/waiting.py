@@ -52,7 +52,7 @@ def check_intervals(timeout: Any, poll_interval: Any, max_poll_interval: Any) ->
 
 
 async def wait(
-    host: Host,
+    host: Host[SupportsIndex | str, GonderimResult],
     ids: Ids | AsyncIds,
     limit: int,
     *,
