@@ -1,0 +1,49 @@
+"""``python -m tests.benchmarks [PART…]``: measure, write the results, the plot, README's table."""
+
+import argparse
+import importlib.metadata
+import json
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.benchmarks import report
+from tests.benchmarks.parts import PARTS, SMALL
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all")
+    parser.add_argument("--small", action="store_true", help="only see that it runs: write nothing")
+    given = parser.parse_args()
+    if unknown := set(given.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    results = {} if given.small else report.read(HERE)
+    results["machine"] = machine()
+    for name in given.parts or PARTS:
+        print(f"{name} ", end="", file=sys.stderr, flush=True)
+        results[name] = (SMALL if given.small else PARTS)[name]()
+        if not given.small:
+            report.write(HERE, results)
+    if given.small:
+        print(json.dumps(results, indent=2))
+    elif set(PARTS) <= set(results):
+        report.plot(HERE, results)
+        report.put_into(HERE.parent.parent / "README.md", results)
+
+
+def machine() -> dict[str, str]:
+    libraries = ("aiohttp", "httpx", "niquests", "uvloop", "pydantic", "msgspec")
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        **{name: importlib.metadata.version(name) for name in libraries},
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""One contender in a process of its own.
+
+``python -m tests.benchmarks.child NAME LOOP BASE IDS CAP``
+
+It prints one line of JSON: what the lookups cost, without the imports.
+"""
+
+import asyncio
+import importlib
+import json
+import sys
+import time
+from pathlib import Path
+
+from tests.benchmarks.contenders import CONTENDERS, LIBRARIES
+
+
+def peak_memory() -> int:
+    """Bytes. Not ``ru_maxrss``: a child starts with its parent's."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def main(name: str, loop: str, base: str, ids: str, cap: str) -> None:
+    importlib.import_module(LIBRARIES[name])
+    factory = importlib.import_module("uvloop").new_event_loop if loop == "uvloop" else None
+    count = int(ids)
+    memory, cpu, wall = peak_memory(), time.process_time(), time.perf_counter()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        done = runner.run(CONTENDERS[name](base, range(1, count + 1), int(cap)))
+    spent = {
+        "cpu": time.process_time() - cpu,
+        "wall": time.perf_counter() - wall,
+        "memory": peak_memory() - memory,
+    }
+    if done != count:
+        raise SystemExit(f"{name}: {done} of {count}")
+    print(json.dumps(spent))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,56 @@
+"""Ratios of things measured in turns: A B A B, so that a slow minute of the machine is both's."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+Cost = dict[str, float]
+
+CLIENT_CORE, SERVER_CORE = (*sorted(os.sched_getaffinity(0)), 0, 0)[:2]
+ON_CORE = ("taskset", "-c", str(CLIENT_CORE))
+
+# With bytecode, as it is where packages are installed: or an import would be a compilation.
+ENVIRON = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
+def run_child(
+    module: str,
+    *arguments: object,
+    environ: Mapping[str, str] | None = None,
+    on_core: Sequence[str] = ON_CORE,
+) -> Any:
+    """Run a module of this package, on the clients' core, and read the JSON it prints."""
+    child = subprocess.run(
+        [*on_core, sys.executable, "-m", f"tests.benchmarks.{module}", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        check=True,
+        env={**ENVIRON, **(environ or {})},
+    )
+    return json.loads(child.stdout)
+
+
+def in_turns(contenders: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
+    """Measure each contender once a round, every second round from the last to the first."""
+    costs: dict[str, list[Cost]] = {name: [] for name in contenders}
+    for n in range(rounds):
+        for name in list(contenders)[:: 1 if n % 2 == 0 else -1]:
+            costs[name].append(contenders[name]())
+            print(".", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return costs
+
+
+def ratio(costs: Mapping[str, Sequence[Cost]], name: str, base: str, what: str) -> dict[str, float]:
+    """Median, least and most of a contender's cost over the base's of the same round."""
+    pairs = zip(costs[name], costs[base], strict=True)
+    ratios = [ours[what] / theirs[what] for ours, theirs in pairs]
+    return {"median": median(ratios), "low": min(ratios), "high": max(ratios)}
+
+
+def middle(costs: Sequence[Cost], what: str) -> float:
+    """Median of one figure over the rounds."""
+    return median(cost[what] for cost in costs)

@@ -1,0 +1,217 @@
+"""What is measured, part by part. Each gives figures that go into the results as they are."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from tests.benchmarks.compare import (
+    ENVIRON,
+    ON_CORE,
+    SERVER_CORE,
+    Cost,
+    in_turns,
+    middle,
+    ratio,
+    run_child,
+)
+from tests.benchmarks.panel import LATENCY, panel
+
+CAP = 16
+PATH, SLOW_PATH = "/Panel/api/v1", "/Slow/api/v1"
+BY_HAND = "aiohttp"
+
+Figures = dict[str, Any]
+
+
+def _contender(
+    name: str, loop: str, base: str, ids: int, cap: int = CAP, **environ: str
+) -> Callable[[], Cost]:
+    return lambda: run_child("child", name, loop, base, ids, cap, environ=environ)
+
+
+def lookups(rounds: int, ids: int) -> Figures:
+    """CPU a lookup and lookups a second, against aiohttp by hand on asyncio's loop."""
+    names = [BY_HAND, "workers", "gather", "iter", "niquests", "httpx"]
+    with panel(SERVER_CORE) as root:
+        contenders = {
+            f"{name} {loop}": _contender(name, loop, root + PATH, ids)
+            for loop in ("asyncio", "uvloop")
+            for name in names
+        }
+        costs = in_turns(contenders, rounds)
+    return {
+        "ids": ids,
+        "rounds": rounds,
+        **{
+            name: {
+                "cpu_us": middle(costs[name], "cpu") / ids * 1e6,
+                "per_second": ids / middle(costs[name], "wall"),
+                "cpu": ratio(costs, name, f"{BY_HAND} asyncio", "cpu"),
+                "cpu_same_loop": ratio(costs, name, f"{BY_HAND} {name.split()[1]}", "cpu"),
+                "wall": ratio(costs, name, f"{BY_HAND} asyncio", "wall"),
+            }
+            for name in contenders
+        },
+    }
+
+
+def growth(most: int) -> Figures:
+    """Peak memory beyond the imports, and CPU a lookup, as the ids grow in number."""
+    counts = [n for n in (1_000, 10_000, 100_000, 200_000, 1_000_000) if n <= most]
+    figures: Figures = {}
+    with panel(SERVER_CORE) as root:
+        for ids in counts:
+            contenders = {
+                name: _contender(name, "asyncio", root + PATH, ids)
+                for name in (BY_HAND, "workers", "gather", "iter")
+            }
+            costs = in_turns(contenders, 3 if ids <= 10_000 else 1)
+            figures[str(ids)] = {
+                name: {
+                    "memory_mb": middle(costs[name], "memory") / 1e6,
+                    "cpu_us": middle(costs[name], "cpu") / ids * 1e6,
+                    "cpu": ratio(costs, name, BY_HAND, "cpu"),
+                }
+                for name in contenders
+            }
+    return figures
+
+
+def latency(rounds: int, ids: int) -> Figures:
+    """Lookups a second where each takes 20 ms, of the ideal: as many at once as the cap allows."""
+    cap = 32
+    with panel(SERVER_CORE) as root:
+        contenders = {
+            name: _contender(name, "asyncio", root + SLOW_PATH, ids, cap)
+            for name in (BY_HAND, "gather", "iter")
+        }
+        costs = in_turns(contenders, rounds)
+    ideal = ids * LATENCY / cap
+    return {
+        "ids": ids,
+        "cap": cap,
+        "latency_s": LATENCY,
+        **{
+            name: {
+                "of_ideal": ideal / middle(costs[name], "wall"),
+                "of_by_hand": 1 / ratio(costs, name, BY_HAND, "wall")["median"],
+            }
+            for name in contenders
+        },
+    }
+
+
+def wire(rounds: int) -> Figures:
+    """Microseconds a record, from the bytes of the body to what its reader makes of it."""
+    figures: Figures = {}
+    for kind in ("sent", "failed"):
+        runs = [run_child("reading", kind) for _ in range(rounds)]
+        figures[kind] = {name: middle(runs, name) for name in runs[0]}
+        figures[kind]["beyond json.loads"] = figures[kind]["wire"] - figures[kind]["json.loads"]
+    with panel(SERVER_CORE) as root:
+        by_hand = in_turns({BY_HAND: _contender(BY_HAND, "asyncio", root + PATH, 4000)}, rounds)
+    figures["lookup_us"] = middle(by_hand[BY_HAND], "cpu") / 4000 * 1e6
+    return figures
+
+
+def imports(rounds: int) -> Figures:
+    """CPU of ``import vairosms_async``, against ``import aiohttp``."""
+
+    def importing(module: str) -> Cost:
+        code = (
+            f"import time; t = time.process_time(); import {module}; print(time.process_time() - t)"
+        )
+        child = subprocess.run(
+            [*ON_CORE, sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            check=True,
+            env=ENVIRON,
+        )
+        return {"cpu": float(child.stdout)}
+
+    modules = ("aiohttp", "vairosms_async")
+    for module in modules:
+        importing(module)  # the first may write bytecode
+    costs = in_turns({module: partial(importing, module) for module in modules}, rounds)
+    return {
+        "aiohttp_ms": middle(costs["aiohttp"], "cpu") * 1000,
+        "vairosms_async": ratio(costs, "vairosms_async", "aiohttp", "cpu"),
+    }
+
+
+def malloc(rounds: int, ids: int) -> Figures:
+    """CPU a lookup as it is, against what `_keep_read_buffers_in_the_heap` is to spare.
+
+    Whether glibc maps each buffer without it depends on what happens to be in the heap: so once as
+    it falls, and once with glibc told to.
+    """
+    told = {"GLIBC_TUNABLES": f"glibc.malloc.mmap_threshold={128 * 1024}"}
+    with panel(SERVER_CORE) as root:
+        base = root + PATH
+        contenders = {
+            "heap": _contender("iter", "asyncio", base, ids),
+            "as it falls": _contender("iter, mapped", "asyncio", base, ids),
+            "mapped": _contender("iter, mapped", "asyncio", base, ids, **told),
+        }
+        costs = in_turns(contenders, rounds)
+    return {name: ratio(costs, "heap", name, "cpu") for name in ("as it falls", "mapped")}
+
+
+def cluster(rounds: int, ids: int) -> Figures:
+    """Two processes of a LocalCluster against one process, on whatever cores there are."""
+    with panel(SERVER_CORE) as root:
+        base = root + PATH
+
+        def on_cluster(workers: int) -> Cost:
+            return run_child("cluster", base, ids, workers, 2 * CAP, on_core=())
+
+        def alone() -> Cost:
+            cost = run_child("child", "iter", "asyncio", base, ids, 2 * CAP, on_core=())
+            return {**cost, "checking": cost["wall"]}
+
+        contenders = {
+            "one process": alone,
+            "one worker": partial(on_cluster, 1),
+            "two workers": partial(on_cluster, 2),
+        }
+        costs = in_turns(contenders, rounds)
+    return {
+        "ids": ids,
+        "cores": os.cpu_count(),
+        **{
+            name: {
+                "speed_up": 1 / ratio(costs, name, "one process", "checking")["median"],
+                **{
+                    f"{what}_us": middle(costs[name], what) / ids * 1e6
+                    for what in costs[name][0]
+                    if what.endswith("cpu")
+                },
+            }
+            for name in contenders
+        },
+    }
+
+
+PARTS: dict[str, Callable[[], Figures]] = {
+    "lookups": partial(lookups, 11, 4000),
+    "growth": partial(growth, 1_000_000),
+    "latency": partial(latency, 5, 6400),
+    "wire": partial(wire, 5),
+    "imports": partial(imports, 21),
+    "malloc": partial(malloc, 11, 4000),
+    "cluster": partial(cluster, 3, 60_000),
+}
+
+# Each part once and small, to see that it still runs.
+SMALL: dict[str, Callable[[], Figures]] = {
+    "lookups": partial(lookups, 1, 100),
+    "growth": partial(growth, 1_000),
+    "latency": partial(latency, 1, 64),
+    "wire": partial(wire, 1),
+    "imports": partial(imports, 1),
+    "malloc": partial(malloc, 1, 100),
+    "cluster": partial(cluster, 1, 100),
+}

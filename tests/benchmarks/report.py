@@ -1,0 +1,128 @@
+"""The results as a JSON file, as the table of README and as a plot."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+Results = dict[str, Any]
+
+BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
+
+_NAMES = {
+    "aiohttp": "aiohttp by hand, `gather`",
+    "workers": "aiohttp by hand, workers",
+    "gather": "`gather_gonderimler`",
+    "iter": "`iter_gonderimler`",
+    "niquests": "niquests by hand",
+    "httpx": "httpx by hand",
+}
+
+
+def read(folder: Path) -> Results:
+    file = folder / "results.json"
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
+def write(folder: Path, results: Results) -> None:
+    rounded = json.loads(json.dumps(results), parse_float=lambda text: float(f"{float(text):.4g}"))
+    (folder / "results.json").write_text(json.dumps(rounded, indent=2) + "\n")
+
+
+def put_into(readme: Path, results: Results) -> None:
+    """Put the table between its marks in README."""
+    before, _, rest = readme.read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    readme.write_text(f"{before}{BEGIN}\n{table(results)}\n{END}{after}", "utf-8")
+
+
+def table(results: Results) -> str:
+    """Set the figures that README shows, as Markdown."""
+    return "\n\n".join(["\n".join(_by_contender(results)), "\n".join(_the_rest(results))])
+
+
+def _by_contender(results: Results) -> Iterator[str]:
+    lookups, growth = results["lookups"], results["growth"]
+    yield "| | CPU a lookup | with uvloop | memory: 10,000 ids | 1,000,000 ids |"
+    yield "|---|---|---|---|---|"
+    for name, words in _NAMES.items():
+        cells = [words]
+        for loop in ("asyncio", "uvloop"):
+            cells.append(_spread(lookups[f"{name} {loop}"]["cpu"]))
+        for ids in ("10000", "1000000"):
+            memory = growth[ids].get(name)
+            cells.append(f"{memory['memory_mb']:,.0f} MB" if memory else "")
+        yield f"| {' | '.join(cells)} |"
+
+
+def _the_rest(results: Results) -> Iterator[str]:
+    latency, wire, cluster = results["latency"], results["wire"], results["cluster"]
+    imports, malloc = results["imports"]["vairosms_async"], results["malloc"]
+    yield "| | |"
+    yield "|---|---|"
+    shares = ", ".join(
+        f"{words} {latency[name]['of_ideal']:.0%}"
+        for name, words in _NAMES.items()
+        if name in latency
+    )
+    yield f"| 20 ms of latency, {latency['cap']} at once: of the ideal throughput | {shares} |"
+    for kind, words in (("sent", "a packet that was sent"), ("failed", "one that failed")):
+        times = ", ".join(
+            f"{name} {took:.1f} µs" for name, took in wire[kind].items() if "beyond" not in name
+        )
+        yield f"| Reading the answer about {words} | {times} |"
+    yield f"| `import vairosms_async`, of `import aiohttp` | {_spread(imports)} |"
+    words = f"{_spread(malloc['mapped'])}, as it falls {_spread(malloc['as it falls'])}"
+    yield f"| CPU a lookup, of what it is while glibc maps each read buffer | {words} |"
+    speeds = ", ".join(
+        f"{name} {cluster[name]['speed_up']:.2f}" for name in ("one worker", "two workers")
+    )
+    where = f"{cluster['cores']} cores, nginx on them too"
+    yield f"| Speed of a Dask LocalCluster, of one process ({where}) | {speeds} |"
+
+
+def _spread(ratio: Mapping[str, float]) -> str:
+    return f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"
+
+
+def plot(folder: Path, results: Results) -> None:
+    """Draw what the table says, and how cost and memory grow with the number of ids."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams.update({"svg.hashsalt": "vairosms", "font.size": 9, "axes.titlesize": 10})
+    from matplotlib import pyplot as plt
+
+    shades = ("#888888", "#bbbbbb", "#0b6e4f", "#3fa34d", "#c08552", "#b23a48")
+    colours = dict(zip(_NAMES, shades, strict=True))
+    figure, (cost, memory, share) = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
+
+    lookups = results["lookups"]
+    for place, name in enumerate(reversed(_NAMES)):
+        for height, loop, alpha in ((0.2, "asyncio", 1.0), (-0.2, "uvloop", 0.55)):
+            cpu = lookups[f"{name} {loop}"]["cpu"]
+            cost.barh(place + height, cpu["median"], 0.36, color=colours[name], alpha=alpha)
+            label = f" {cpu['median']:.2f} {'' if loop == 'asyncio' else 'uvloop'}"
+            cost.text(cpu["median"], place + height, label, va="center", fontsize=8)
+    words = [_NAMES[name].replace("`", "") for name in reversed(_NAMES)]
+    cost.set_yticks(range(len(_NAMES)), words)
+    cost.set_xscale("log")
+    cost.set_xlim(0.5, 100)
+    cost.axvline(1, color="#888888", lw=0.8, ls=":")
+    cost.set_title("CPU a lookup, aiohttp by hand = 1")
+
+    counts = sorted(map(int, results["growth"]))
+    for name in ("aiohttp", "workers", "gather", "iter"):
+        figures = [results["growth"][str(count)][name] for count in counts]
+        style = {"color": colours[name], "marker": "o", "label": _NAMES[name].replace("`", "")}
+        memory.plot(counts, [max(f["memory_mb"], 0.1) for f in figures], **style)
+        share.plot(counts, [f["cpu_us"] for f in figures], **style)
+    memory.set(xscale="log", yscale="log", xlabel="ids", ylabel="MB beyond the imports")
+    memory.set_title("Peak memory")
+    share.set(xscale="log", xlabel="ids", ylabel="µs")
+    share.set_ylim(bottom=0)
+    share.set_title("CPU a lookup, by the number of ids")
+    memory.legend(frameon=False)
+    for axes in (cost, memory, share):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(folder / "results.svg", metadata={"Date": None})
