@@ -139,3 +139,56 @@ async def test_the_panels_are_not_mixed_up():
     async with SandboxPanel("other") as panel:
         await run("single.py", VAIROSMS_BASE_URL=panel.base_url)
         assert panel.requests == 0
+
+
+@pytest.mark.slow
+async def test_dask_bulk_of_the_sandbox():
+    code, out, _ = await run("dask_bulk.py")
+    assert code == 0
+    assert "Checked 20,000 packets:" in out
+    counts = dict(re.findall(r"^  (\w+) +([\d,]+)$", out, re.MULTILINE))
+    assert counts.keys() == {"SONLANDI", "DEVAM_EDIYOR", "HATALI"}
+    assert sum(int(count.replace(",", "")) for count in counts.values()) == 20_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("args", "setting", "code", "why"),
+    [
+        ([], {}, 2, "Give a file"),
+        (["no-such-file.txt"], {}, 2, "no-such-file.txt"),
+        (["ids"], {"VAIROSMS_API_KEY": "wrong-key"}, 3, "refused the key"),
+        (["ids"], {"VAIROSMS_API_KEY": "two words"}, 2, "holds a blank"),
+        (["ids", "nonsense://x"], {}, 2, "unknown address scheme"),
+    ],
+)
+async def test_dask_bulk_in_trouble(settings, tmp_path, args, setting, code, why):
+    ids = tmp_path / "ids"
+    ids.write_text("52\n61\n")
+    args = [str(ids) if arg == "ids" else arg for arg in args]
+    result = await run("dask_bulk.py", *args, **(settings | setting))
+    assert result[0] == code
+    assert why in result[2]
+
+
+@pytest.mark.slow
+async def test_dask_bulk_interrupted(panel, settings, tmp_path):
+    """As in a terminal: every process of the group gets the signal, and one answers it."""
+    panel.fail(Fault("hang"), times=None)
+    ids = tmp_path / "ids"
+    ids.write_text("52\n61\n")
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        EXAMPLES / "dask_bulk.py",
+        ids,
+        stderr=subprocess.PIPE,
+        env=os.environ | settings,
+        start_new_session=True,
+    )
+    async with asyncio.timeout(20):
+        while not panel.in_flight:
+            await asyncio.sleep(0.01)
+        os.killpg(child.pid, signal.SIGINT)
+        _, err = await child.communicate()
+    assert child.returncode == 130
+    assert err.decode() == "\nInterrupted.\n"

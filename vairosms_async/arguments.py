@@ -25,7 +25,9 @@ MAX_ID = 2**64 - 1
 def read_id(given: SupportsIndex | str, scrub: Scrub) -> int | VairoSMSInvalidIdError:
     """Take an id as callers have it, or return the error that says why it is none."""
     number = None
-    if isinstance(given, str):
+    if type(given) is int:
+        number = given
+    elif isinstance(given, str):
         # ASCII digits alone: no sign, no blank, nothing that could change the URL's path.
         if given.isascii() and given.isdigit() and len(given.lstrip("0")) <= len(str(MAX_ID)):
             number = int(given.lstrip("0") or "0")
@@ -80,14 +82,14 @@ def check_options(retry: object, rate_limiter: object, tz: object) -> None:
         raise TypeError(f'tz must be a tzinfo like ZoneInfo("Europe/Istanbul"), not {tz!r}')
 
 
-def check_cap(max_concurrency: Any) -> int:
-    """Return a cap as an int, or raise ValueError."""
-    if not isinstance(max_concurrency, bool):
+def check_cap(value: Any, name: str = "max_concurrency") -> int:
+    """Return a cap, or another number above 0, as an int, or raise ValueError."""
+    if not isinstance(value, bool):
         with suppress(TypeError):
-            cap = operator.index(max_concurrency)
+            cap = operator.index(value)
             if cap >= 1:
                 return cap
-    raise ValueError(f"max_concurrency must be a whole number, 1 or more, not {max_concurrency!r}")
+    raise ValueError(f"{name} must be a whole number, 1 or more, not {value!r}")
 
 
 def check_timeout(timeout: Any) -> float | None:
