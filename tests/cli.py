@@ -16,6 +16,7 @@ from pathlib import Path
 from attrs import frozen
 
 from tests.helpers import KEY, assert_no_key
+from vairosms_async.cli import main
 from vairosms_async.sandbox import SandboxPanel
 
 VAIROSMS = (sys.executable, "-m", "vairosms_async")
@@ -120,6 +121,23 @@ def run(*args, panel=None, given=None, **options):
     if given is not None:
         options["stdin"] = subprocess.PIPE
     return finish(start(*args, panel=panel, **options), given=given)
+
+
+def runner_here(monkeypatch, capfd, panel):
+    """Give what runs the command in this process."""
+    for name in [n for n in os.environ if n.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("VAIROSMS_API_KEY", KEY)
+    monkeypatch.setenv("VAIROSMS_BASE_URL", panel.base_url)
+
+    def call(*args):
+        monkeypatch.setattr(sys, "argv", ["vairosms", *map(str, args)])
+        code = main()
+        out, err = capfd.readouterr()
+        assert_no_key(out + err)
+        return Ran(code, out, err)
+
+    return call
 
 
 # ---- OUT ---------------------------------------------------------------------------------------

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import Panel, Ran, check_complete, rows_of, serving, whole_lines
-from tests.helpers import KEY, assert_no_key, example
+from tests.cli import Panel, Ran, check_complete, rows_of, runner_here, serving, whole_lines
+from tests.helpers import KEY, example
 from vairosms_async.cli import bulk as bulk_module
-from vairosms_async.cli import main
 from vairosms_async.cli.bulk_command import Job
 from vairosms_async.cli.formats import FORMATS
 from vairosms_async.cli.out import OutFile
@@ -41,19 +40,7 @@ def panel(the_panel):
 def vairosms(panel, monkeypatch, capfd, tmp_path):
     """Run the command here, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    for name in [n for n in os.environ if n.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("VAIROSMS_API_KEY", KEY)
-    monkeypatch.setenv("VAIROSMS_BASE_URL", panel.base_url)
-
-    def call(*args):
-        monkeypatch.setattr(sys, "argv", ["vairosms", *map(str, args)])
-        code = main()
-        out, err = capfd.readouterr()
-        assert_no_key(out + err)
-        return Ran(code, out, err)
-
-    return call
+    return runner_here(monkeypatch, capfd, panel)
 
 
 def write_ids(ids, path="ids"):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import datetime
 
@@ -28,6 +28,8 @@ from .source import Source
 from .tally import Tally
 from .trouble import STOPPED, Trouble
 
+LookUp = Callable[[AsyncIterable[int]], AsyncGenerator[GonderimResult]]
+
 TICK = 0.25
 """Seconds between two looks at the display and at what waits to be written; well under a second."""
 
@@ -49,6 +51,7 @@ class Bulk:
 
     Attributes:
         client: Asks the panel.
+        look_up: Asks it about many packets: ``client.iter_gonderimler``, or what stands for it.
         throttle: Of the client; counts the requests.
         source: The lines.
         out: Takes the results.
@@ -61,6 +64,7 @@ class Bulk:
     """
 
     client: VairoSMSClient
+    look_up: LookUp
     throttle: Throttle
     source: Source
     out: Output
@@ -116,7 +120,7 @@ class Bulk:
         async with (
             aclosing(self.source.lines()) as lines,
             aclosing(self._ids(lines)) as ids,
-            aclosing(self.client.iter_gonderimler(ids)) as results,
+            aclosing(self.look_up(ids)) as results,
         ):
             async for result in results:
                 gonderim_id = int(result.id)

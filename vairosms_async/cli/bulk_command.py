@@ -13,10 +13,10 @@ from typing import Any
 import click
 from attrs import define, field
 
-from vairosms_async import PaketDurum
+from vairosms_async import PaketDurum, VairoSMSClient
 
-from . import display
-from .bulk import Bulk, Waiting
+from . import cluster, display
+from .bulk import Bulk, LookUp, Waiting
 from .common import ABOUT_THE_KEY, SECONDS, complete, key_file
 from .formats import FORMATS, Entry, Format
 from .ledger import Ledger
@@ -74,6 +74,11 @@ panel down), 130 Ctrl-C, 143 SIGTERM. After any of them, --resume goes on where 
 )  # fmt: skip
 @click.option("--rate", type=SECONDS, help="Requests a second at most. Default: no limit.")
 @click.option(
+    "--scheduler", metavar="ADDRESS",
+    help='Share the work out over a Dask cluster: the address of its scheduler (tls://..., '
+    'tcp://...), or "local" for a process a core. The cap holds over all of it.',
+)  # fmt: skip
+@click.option(
     "--timeout", type=SECONDS, default=30.0, show_default=True, help="Seconds for one request."
 )
 @click.option(
@@ -109,6 +114,7 @@ class Job:
     wait_timeout: float | None
     max_concurrency: int
     rate: float | None
+    scheduler: str | None
     timeout: float
     max_failures: int
     api_key_file: str | None
@@ -135,6 +141,8 @@ class Job:
         source.check()
         self._check_options()
         check_settings(self.api_key_file)
+        if self.scheduler is not None:
+            cluster.check()
         ending = "csv" if self.out.lower().endswith(".csv") else "jsonl"
         format_ = FORMATS[self.format_name or ending]
         with ExitStack() as stack:
@@ -152,6 +160,8 @@ class Job:
             raise click.UsageError("--resume completes OUT and --overwrite begins anew: give one")
         if self.wait_timeout is not None and not self.wait:
             raise click.UsageError("--wait-timeout is for --wait")
+        if self.rate is not None and self.scheduler is not None:
+            raise click.UsageError("--rate is for one machine: leave --scheduler away")
         if self.format_name is None and Path(self.out).suffix.lower() in (".xlsx", ".xls"):
             raise click.UsageError("OUT cannot be an Excel workbook: let it end in .csv")
         if self._is_stream():
@@ -251,6 +261,7 @@ class Job:
                 with progress.shown():
                     await Bulk(
                         client,
+                        self._look_up(client),
                         throttle,
                         source,
                         out,
@@ -271,6 +282,13 @@ class Job:
             with suppress(OSError):  # nobody is there to see it
                 display.show_summary(stderr, title, self.tally, notes)
         return exit_code
+
+    def _look_up(self, client: VairoSMSClient) -> LookUp:
+        if self.scheduler is None:
+            return client.iter_gonderimler
+        return cluster.on_cluster(
+            self.scheduler, max_concurrency=self.max_concurrency, timeout=self.timeout
+        )
 
     def _say_how_to_go_on(self, out: Output | None) -> None:
         self.signals.last_words = lambda: None

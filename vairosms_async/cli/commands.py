@@ -100,7 +100,8 @@ async def _demo(packets: int, *, quiet: bool) -> int:
     ):
         out, format_ = Output(fd, os.devnull), FORMATS["jsonl"]
         with progress.shown():
-            await Bulk(client, throttle, Numbers(packets), out, format_, tally, progress).run()
+            look_up, numbers = client.iter_gonderimler, Numbers(packets)
+            await Bulk(client, look_up, throttle, numbers, out, format_, tally, progress).run()
     os.close(fd)
     display.show_summary(
         display.console(stderr=False),
