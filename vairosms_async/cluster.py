@@ -73,7 +73,8 @@ def bulk_check(
         scheduler: ``"local"`` (default): processes on this machine, for this run; a program that
             does so needs the usual ``if __name__ == "__main__":``. Or the address of a scheduler,
             or an asynchronous `distributed.Client` of yours, which is not closed here. Whoever can
-            talk to the scheduler can get the key: but for ``tls://`` that is anyone who reaches it.
+            talk to the scheduler can get the key: but for ``tls://``, whose certificates Dask's
+            configuration names, that is anyone who reaches it.
         workers: How many processes ``"local"`` starts. Default: one a core.
         api_key: As for `VairoSMSClient`; it is given to the workers, whose environment is not read.
         base_url: As for `VairoSMSClient`, and given to the workers too.
