@@ -38,7 +38,15 @@ def put_into(readme: Path, results: Results) -> None:
 
 def table(results: Results) -> str:
     """Set the figures that README shows, as Markdown."""
-    return "\n\n".join(["\n".join(_by_contender(results)), "\n".join(_the_rest(results))])
+    return "\n\n".join(
+        ["\n".join(_by_contender(results)), "\n".join(_the_rest(results)), _where(results)]
+    )
+
+
+def _where(results: Results) -> str:
+    date, python, system, *libraries = results["machine"].items()
+    versions = ", ".join(f"{name} {version}" for name, version in libraries)
+    return f"Measured on {date[1]} with Python {python[1]} on {system[1]}: {versions}."
 
 
 def _by_contender(results: Results) -> Iterator[str]:
