@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import dask
@@ -108,7 +109,7 @@ def test_no_scheduler_there(vairosms):
     with dask.config.set({"distributed.comm.timeouts.connect": "100ms"}):
         ran = vairosms("bulk", "ids", "-o", "out.jsonl", "--scheduler", "tcp://127.0.0.1:1")
     assert ran.code == 2
-    assert "Error: --scheduler tcp://127.0.0.1:1: Timed out" in ran.err
+    assert "Error: --scheduler tcp://127.0.0.1:1: the Dask scheduler cannot be reached" in ran.err
     assert not Path("out.jsonl").exists()
 
 
@@ -118,11 +119,22 @@ def test_an_address_that_is_none(vairosms):
     assert "unknown address scheme 'foo'" in ran.err
 
 
+def test_nothing_left_to_ask_starts_no_cluster(vairosms, panel, cluster):
+    write_ids(range(1, 21))
+    assert vairosms("bulk", "ids", "-o", "out.jsonl", "-q", "--scheduler", cluster).code == 0
+    given = ("--resume", "--scheduler", "tcp://127.0.0.1:1")
+    assert vairosms("bulk", "ids", "-o", "out.jsonl", *given).code == 0
+    assert panel.requests == 20
+
+
 def test_what_does_not_go_with_it(vairosms, panel, monkeypatch):
     given = ("bulk", "ids", "-o", "out.jsonl", "--scheduler", "local")
     ran = vairosms(*given, "--rate", "5")
     assert ran.code == 2
     assert "--rate is for one machine" in ran.err
+    ran = vairosms("bulk", "ids", "-o", "out.jsonl", "--scheduler", "lokal")
+    assert ran.code == 2
+    assert 'Error: --scheduler is "local", or an address' in ran.err
     monkeypatch.setattr("vairosms_async.cli.cluster.proxy_for", lambda url: "http://proxy")
     ran = vairosms(*given)
     assert ran.code == 2
@@ -133,6 +145,24 @@ def test_what_does_not_go_with_it(vairosms, panel, monkeypatch):
     assert "pip install 'vairosms-async[dask]'" in ran.err
     assert not Path("out.jsonl").exists()
     assert panel.requests == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [0.7, 1.0, 1.3, 1.6])
+def test_interrupted_while_the_cluster_starts(tmp_path, monkeypatch, after):
+    monkeypatch.chdir(tmp_path)
+    write_ids(range(1, 3001))
+    with serving(Panel(packets=3000, settle_time=0.0, latency=0.2)) as panel:
+        child = start("bulk", "ids", "-o", "out", "--scheduler", "local", panel=panel,
+                      start_new_session=True)  # fmt: skip
+        until(lambda: Path("out").exists())
+        time.sleep(after)
+        os.killpg(child.pid, signal.SIGINT)
+        ran = finish(child)
+    assert ran.code == 130
+    # No word of Dask's or of its processes, after ours or before.
+    assert ran.err.rstrip().endswith("--resume")
+    assert "Nanny" not in ran.err
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import importlib
 import json
 import logging
 import math
@@ -198,7 +199,7 @@ async def test_a_refused_key_stops_the_run_everywhere(cluster):
 
 async def test_one_that_waits_for_a_lease_hears_of_the_end(cluster, monkeypatch):
     monkeypatch.setattr("vairosms_async.partition._LEASE_PATIENCE", 0.05)
-    monkeypatch.setattr("vairosms_async.driver._END_PATIENCE", 0.5)
+    monkeypatch.setattr("vairosms_async.driver._RETURNS", 3)
     leases = cluster.cluster.scheduler.extensions["semaphores"].leases
     async with SandboxPanel(KEY, latency=30) as panel:
         # One slot: the other worker's partition waits for it.
@@ -210,6 +211,7 @@ async def test_one_that_waits_for_a_lease_hears_of_the_end(cluster, monkeypatch)
         # Who had it has died, as far as anyone can tell: it will not come back.
         (name,) = leases
         leases[name]["a dead worker's"] = math.inf
+        await asyncio.sleep(0.2)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
@@ -318,6 +320,15 @@ async def test_cancelled_while_the_workers_are_set_up(panel, cluster, monkeypatc
     with pytest.raises(asyncio.CancelledError):
         await running
     await asyncio.sleep(0.5)  # the fixture looks at what is left
+
+
+async def test_a_worker_that_comes_when_all_is_over(cluster):
+    """It may get the plugin just before that is taken away, and what opens the key was first."""
+    (worker, _) = cluster.cluster.workers.values()
+    plugin = PanelPlugin(b"sealed", {"max_concurrency": 1})
+    await cluster.set_metadata(plugin.name, None)
+    await plugin.setup(worker)
+    await plugin.teardown(worker)
 
 
 @pytest.mark.slow
@@ -497,10 +508,45 @@ def test_the_key_may_come_from_the_environment(monkeypatch):
     bulk_check([52])
 
 
-async def test_no_scheduler_there(panel):
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("tcp://127.0.0.1:1", "Timed out"),
+        ("foo://127.0.0.1:1", "unknown address scheme"),
+        ("tls://127.0.0.1:1", "perhaps check your TLS configuration"),
+        ("the panel", "MemoryError|Timed out|"),
+    ],
+)
+async def test_no_scheduler_there(panel, address, why):
+    if address == "the panel":
+        address = panel.base_url.replace("http", "tcp").partition("/Panel")[0]
     with dask.config.set({"distributed.comm.timeouts.connect": "100ms"}):
-        with pytest.raises(OSError, match="Timed out"):
-            await results_of(panel, "tcp://127.0.0.1:1", [52])
+        with pytest.raises(ConnectionError, match=f"scheduler cannot be reached: .*({why})"):
+            await results_of(panel, address, [52])
+
+
+@pytest.mark.parametrize("latency", [0.0, 0.3])
+async def test_partitions_of_a_second(cluster, monkeypatch, latency):
+    """Or nothing would be heard of a slow panel for a long time, and much would be lost."""
+    sizes = []
+
+    async def check_here(self, ids, share):
+        sizes.append(len(ids))
+        return await checks(self, ids, share)
+
+    checks = PanelPlugin.check
+    monkeypatch.setattr(PanelPlugin, "check", check_here)
+    async with SandboxPanel(KEY, packets=5000, latency=latency) as panel:
+        count = 400 if latency else 5000
+        results = await results_of(
+            panel, cluster, range(1, count + 1), partition_size=None, max_concurrency=64
+        )
+        assert len(results) == count
+    assert sizes[0] == 50
+    if latency:
+        assert max(sizes) < 150
+    else:
+        assert max(sizes) > 200
 
 
 @pytest.mark.parametrize("loopback", [True, False])
@@ -511,12 +557,12 @@ async def test_a_key_in_clear_text_is_warned_of(panel, caplog, monkeypatch, loop
     assert ("the API key goes to the Dask workers in clear text" in caplog.text) is not loopback
 
 
-def test_without_the_extra():
-    code = "import sys; sys.modules['distributed'] = None; import vairosms_async.cluster"
-    child = subprocess.run(
-        [sys.executable, "-c", code], check=False, capture_output=True, text=True
-    )
-    assert "pip install 'vairosms-async[dask]'" in child.stderr
+def test_without_the_extra(monkeypatch):
+    for name in ("cluster", "driver", "partition"):
+        monkeypatch.delitem(sys.modules, f"vairosms_async.{name}")
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ImportError, match=r"pip install 'vairosms-async\[dask\]'"):
+        importlib.import_module("vairosms_async.cluster")
 
 
 async def test_the_key_shows_nowhere(caplog, tmp_path):

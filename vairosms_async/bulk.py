@@ -197,8 +197,7 @@ async def gather(
     try:
         # The keys are there already: what is written meanwhile does not change their iteration.
         async with aclosing(stream(keeping, outcomes.keys(), limit, workers=workers)) as results:
-            async for _ in results:
-                pass
+            await anext(results, None)  # there is none: it has come to the end
     except VairoSMSAuthError as exc:
         if not return_exceptions:
             raise

@@ -31,10 +31,10 @@ try:
 
     from .driver import Run
     from .partition import PanelPlugin, seal
-except ImportError as _missing:
+except ImportError:
     raise ImportError(
         "vairosms_async.cluster needs Dask: pip install 'vairosms-async[dask]'"
-    ) from _missing
+    ) from None
 
 __all__ = ["bulk_check"]
 
@@ -51,7 +51,7 @@ def bulk_check(
     retry: RetryPolicy = RetryPolicy(),  # noqa: B008 (it is frozen)
     tz: tzinfo | None = None,
     allow_insecure_http: bool = False,
-    partition_size: int = 1000,
+    partition_size: int | None = None,
 ) -> AsyncGenerator[GonderimResult]:
     """Ask on a Dask cluster what became of any number of packets, and give each result.
 
@@ -83,7 +83,7 @@ def bulk_check(
         retry: As for `VairoSMSClient`.
         tz: As for `VairoSMSClient`.
         allow_insecure_http: As for `VairoSMSClient`.
-        partition_size: Ids a partition (default 1000).
+        partition_size: Ids a partition. Default: as many as take about a second, 1000 at most.
 
     Yields:
         One result per id, by the partition, in no order. A failed lookup, or an id that is none,
@@ -94,8 +94,8 @@ def bulk_check(
             partitions that were done have been yielded.
         ValueError: As for `VairoSMSClient`, or a number is below 1.
         TypeError: A value is of another type.
-        OSError: There is no such file, or no scheduler.
-        ConnectionError: The scheduler was lost, and did not come back within Dask's
+        OSError: There is no such file.
+        ConnectionError: There is no scheduler, or it was lost and did not come back within Dask's
             ``distributed.comm.timeouts.connect`` (30 s by default).
         RuntimeError: The workers could not be set up; this package is not there, perhaps.
         distributed.KilledWorker: A partition was on several workers that died.
@@ -131,7 +131,7 @@ def bulk_check(
         refuser=refuser,
         scheduler=scheduler,
         workers=workers,
-        size=check_cap(partition_size, "partition_size"),
+        size=None if partition_size is None else check_cap(partition_size, "partition_size"),
     )
     return run.results(ids)
 

@@ -7,10 +7,14 @@
 import asyncio
 import logging
 import math
+import signal
+import sys
 from array import array
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, aclosing, suppress
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from functools import partial
+from multiprocessing import resource_tracker
+from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +32,8 @@ from .transport import is_loopback
 
 _logger = logging.getLogger("vairosms_async")
 
+_FIRST_SIZE, _MOST_SIZE = 50, 1000
+"""Ids of the first partitions, and of any, where their number follows from how long they take."""
 _LOOK_INTERVAL = 1.0
 """Seconds between two looks at how many threads the cluster has."""
 _END_PATIENCE = 5.0
@@ -63,7 +69,7 @@ class Run:
         refuser: A client that sends nothing, but refuses ids as the workers' would.
         scheduler: As `bulk_check` takes it.
         workers: As `bulk_check` takes it.
-        size: Ids a partition.
+        size: Ids a partition; None for as many as take a second.
     """
 
     def __init__(
@@ -74,14 +80,15 @@ class Run:
         refuser: VairoSMSClient,
         scheduler: str | Client,
         workers: int | None,
-        size: int,
+        size: int | None,
     ) -> None:
         self._panel = panel
         self._opener = opener
         self._refuser = refuser
         self._scheduler = scheduler
         self._workers = workers
-        self._size = size
+        self._size = _FIRST_SIZE if size is None else size
+        self._adapts = size is None
         self._submitted = 0
         # Partitions that have been read and whose results have not been taken yet.
         self._in_hand = 0
@@ -124,9 +131,7 @@ class Run:
                     asynchronous=True,
                 )
                 await _start(cluster, stack)
-            dask = Client(cluster, asynchronous=True, set_as_default=False)
-            stack.push_async_callback(dask.close)
-            await dask
+            dask = await _connected(cluster, stack)
         address = urlsplit(str(dask.scheduler.address))
         if address.scheme in ("tcp", "ws") and not is_loopback(address.hostname or ""):
             _logger.warning("the API key goes to the Dask workers in clear text: use tls://")
@@ -187,7 +192,7 @@ class Run:
                 else:
                     async with aclosing(self._refuser.iter_gonderimler([given])) as results:
                         partition.refused.append(await anext(results))
-                if len(partition) == self._size:
+                if len(partition) >= self._size:
                     yield partition
                     partition = _Partition.empty()
                     await self._make_room(dask)
@@ -210,7 +215,7 @@ class Run:
         if not partition.ids:
             return Checked(partition.refused)
         self._submitted += 1
-        name = self._panel.name
+        name, began = self._panel.name, perf_counter()
         share = math.ceil(self._panel.leases / self._threads)
         future = dask.submit(
             check_partition, name, partition.ids, share, key=f"{name}-{self._submitted}", pure=False
@@ -223,21 +228,51 @@ class Run:
             future.release()
         if checked.error is None and len(checked.results) != len(partition.ids):
             raise RuntimeError("another program took this run's plugin from the Dask workers")
+        if self._adapts:
+            a_second = int(len(partition.ids) / (perf_counter() - began))
+            self._size = min(_MOST_SIZE, max(_FIRST_SIZE, a_second))
         return Checked(partition.refused + checked.results, checked.error)
+
+
+async def _connected(cluster: Any, stack: AsyncExitStack) -> Any:
+    try:
+        dask: Any = Client(cluster, asynchronous=True, set_as_default=False)
+        stack.push_async_callback(dask.close)
+        await dask
+    except Exception as exc:  # noqa: BLE001 (of Dask's, of what it is told, of who answers instead)
+        raise ConnectionError(f"the Dask scheduler cannot be reached: {exc}") from None
+    return dask
 
 
 async def _start(cluster: Any, stack: AsyncExitStack) -> None:
     # Processes that are starting cannot be stopped: a cancellation waits until they can.
     async def start() -> None:
-        await cluster
+        with _interrupts_kept_from_children():
+            await cluster
 
     async def close() -> None:
         await asyncio.wait([starting])
+        starting.exception()  # seen: whoever waits for it has it, or has been cancelled
         await cluster.close()
 
     starting = asyncio.create_task(start())
     stack.push_async_callback(close)
     await asyncio.shield(starting)
+
+
+@contextmanager
+def _interrupts_kept_from_children() -> Generator[None]:
+    # Ctrl-C reaches every process of a terminal, and one that is starting answers with a traceback.
+    # Later the plugin sees to it, and for those that Dask starts anew.
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # it would let the signal through when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _unscrubbed(text: bytes) -> bytes:

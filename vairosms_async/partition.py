@@ -69,8 +69,9 @@ class PanelPlugin(WorkerPlugin):
             # Ctrl-C reaches every process of a terminal. It is the driver's to stop the others.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         opener = await worker.scheduler.get_metadata(keys=[self.name])
-        self._client = VairoSMSClient(unseal(self.sealed, opener), **self.options)
-        self._slots = Semaphore(self.leases, self.name, worker.scheduler, worker.loop)
+        if opener is not None:  # or the run has ended meanwhile
+            self._client = VairoSMSClient(unseal(self.sealed, opener), **self.options)
+            self._slots = Semaphore(self.leases, self.name, worker.scheduler, worker.loop)
 
     async def teardown(self, worker: Any) -> None:  # noqa: ARG002 (Dask's signature)
         """Stop what there is on a worker: the run has ended."""

@@ -76,7 +76,7 @@ panel down), 130 Ctrl-C, 143 SIGTERM. After any of them, --resume goes on where 
 @click.option(
     "--scheduler", metavar="ADDRESS",
     help='Share the work out over a Dask cluster: the address of its scheduler (tls://..., '
-    'tcp://...), or "local" for a process a core. The cap holds over all of it.',
+    'tcp://...), or "local" for a process a core. The cap holds over all of it. Not with --rate.',
 )  # fmt: skip
 @click.option(
     "--timeout", type=SECONDS, default=30.0, show_default=True, help="Seconds for one request."
@@ -142,7 +142,7 @@ class Job:
         self._check_options()
         check_settings(self.api_key_file)
         if self.scheduler is not None:
-            cluster.check()
+            cluster.check(self.scheduler)
         ending = "csv" if self.out.lower().endswith(".csv") else "jsonl"
         format_ = FORMATS[self.format_name or ending]
         with ExitStack() as stack:
@@ -250,6 +250,8 @@ class Job:
         progress = Progress(stderr, self.tally, self.total, quiet=self.quiet or shared)
         if self.hint:
             progress.note(self.hint)
+        if self.scheduler is not None and not self.quiet:
+            say(f"Asking on a Dask cluster: {self.scheduler}")
         throttle = Throttle(self.rate)
 
         async def check() -> int:

@@ -1,7 +1,7 @@
 """``vairosms bulk --scheduler``: the same run, with its lookups on a Dask cluster."""
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Generator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator
 from contextlib import aclosing, contextmanager
 from importlib import import_module
 
@@ -12,8 +12,10 @@ from .settings import PANEL_URL, proxy_for
 from .trouble import NOT_STARTED, STOPPED, Trouble
 
 
-def check() -> None:
+def check(scheduler: str) -> None:
     """Raise Trouble where no cluster could be used."""
+    if scheduler != "local" and ":" not in scheduler:
+        raise Trouble('--scheduler is "local", or an address like tls://10.0.0.5:8786', NOT_STARTED)
     try:
         import_module("vairosms_async.cluster")  # not above: it takes a second, and an extra
     except ImportError:
@@ -42,9 +44,13 @@ def on_cluster(scheduler: str, *, max_concurrency: int, timeout: float) -> LookU
 
     async def look_up(ids: AsyncIterable[int]) -> AsyncGenerator[GonderimResult]:
         has_begun = False
+        numbers = aiter(ids)
+        first = await anext(numbers, None)
+        if first is None:
+            return  # nothing is left to ask, and no cluster to be waited for
         with _key_kept_from_children() as key:
             results = bulk_check(
-                ids,
+                _chained(first, numbers),
                 scheduler=scheduler,
                 api_key=key,
                 max_concurrency=max_concurrency,
@@ -64,12 +70,17 @@ def on_cluster(scheduler: str, *, max_concurrency: int, timeout: float) -> LookU
     return look_up
 
 
+async def _chained(first: int, rest: AsyncIterator[int]) -> AsyncGenerator[int]:
+    yield first
+    async for number in rest:
+        yield number
+
+
 @contextmanager
-def _key_kept_from_children() -> Generator[str | None]:
+def _key_kept_from_children() -> Generator[str]:
     # It may have come from a file, and what a child starts with is there for all of its life.
-    key = os.environ.pop("VAIROSMS_API_KEY", None)
+    key = os.environ.pop("VAIROSMS_API_KEY")
     try:
         yield key
     finally:
-        if key is not None:
-            os.environ["VAIROSMS_API_KEY"] = key
+        os.environ["VAIROSMS_API_KEY"] = key
