@@ -148,7 +148,7 @@ def test_what_does_not_go_with_it(vairosms, panel, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after", [0.7, 1.0, 1.3, 1.6])
+@pytest.mark.parametrize("after", [0.8, 1.3])
 def test_interrupted_while_the_cluster_starts(tmp_path, monkeypatch, after):
     monkeypatch.chdir(tmp_path)
     write_ids(range(1, 3001))
@@ -169,11 +169,11 @@ def test_interrupted_while_the_cluster_starts(tmp_path, monkeypatch, after):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_ended_and_resumed_on_processes_of_its_own(tmp_path, monkeypatch, how):
     monkeypatch.chdir(tmp_path)
-    write_ids(range(1, 20_001))
+    write_ids(range(1, 6_001))
     given = ("bulk", "ids", "-o", "out.jsonl", "--scheduler", "local")
-    with serving(Panel(packets=20_000, settle_time=0.0, latency=0.002)) as panel:
+    with serving(Panel(packets=6_000, settle_time=0.0, latency=0.01)) as panel:
         child = start(*given, panel=panel, start_new_session=True)
-        until(lambda: whole_lines("out.jsonl").count(b"\n") > 2000)
+        until(lambda: whole_lines("out.jsonl").count(b"\n") > 600)
         if how == signal.SIGINT:  # from a terminal it is sent to every process of the command
             os.killpg(child.pid, how)
         else:
@@ -182,9 +182,9 @@ def test_ended_and_resumed_on_processes_of_its_own(tmp_path, monkeypatch, how):
         assert ran.code == {signal.SIGINT: 130, signal.SIGTERM: 143}.get(how, -9)
         until(lambda: not panel.in_flight)
         sent, done = panel.requests, len(rows_of("out.jsonl"))
-        assert done < 20_000
+        assert done < 6_000
         ran = finish(start(*given, "--resume", panel=panel))
         assert ran.code == 0
-        check_complete("out.jsonl", range(1, 20_001))
+        check_complete("out.jsonl", range(1, 6_001))
         # What was in OUT is not asked for again.
-        assert panel.requests - sent == 20_000 - done
+        assert panel.requests - sent == 6_000 - done
