@@ -143,7 +143,7 @@ def _timedelta_out(value: timedelta | None) -> str | None:
 
 def _make_converter(*, detailed: bool) -> "Converter":
     # Not above: its import takes a tenth of the time that the import of aiohttp does.
-    from cattrs import Converter  # noqa: PLC0415
+    from cattrs import Converter  # noqa: PLC0415 (see above)
 
     converter = Converter(detailed_validation=detailed)
 
@@ -173,9 +173,13 @@ class _Hooks:
     """What cattrs generates, each when it is first asked for."""
 
     @cached_property
+    def _plain(self) -> "Converter":
+        return _make_converter(detailed=False)
+
+    @cached_property
     def straight(self) -> Callable[[Any, Any], Gonderim]:
         """Make a record. It stops at the first fault, and cannot say in which field it is."""
-        return _make_converter(detailed=False).get_structure_hook(Gonderim)
+        return self._plain.get_structure_hook(Gonderim)
 
     @cached_property
     def detailed(self) -> Callable[[Any, Any], Gonderim]:
@@ -185,7 +189,7 @@ class _Hooks:
     @cached_property
     def unstructure(self) -> Callable[[Gonderim], dict[str, Any]]:
         """Give a record as the panel's JSON has it."""
-        return _make_converter(detailed=False).unstructure
+        return self._plain.unstructure
 
 
 _hooks = _Hooks()
