@@ -26,8 +26,8 @@ from tests.helpers import (
     request_head,
 )
 from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSError
+from vairosms_async.endpoint import make_endpoint
 from vairosms_async.sandbox import Fault, SandboxPanel
-from vairosms_async.transport import make_endpoint
 
 TWICE = RetryPolicy(attempts=2, initial_delay=0.001)
 

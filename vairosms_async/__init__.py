@@ -10,6 +10,7 @@
 from ._version import __version__
 from .client import VairoSMSClient
 from .convert import gonderim_from_dict, gonderim_to_dict
+from .endpoint import redact_url
 from .errors import (
     VairoSMSAPIError,
     VairoSMSAuthError,
@@ -24,7 +25,6 @@ from .errors import (
 )
 from .models import Gonderim, GonderimLog, GonderimResult, PaketDurum
 from .retry import RetryPolicy
-from .transport import redact_url
 
 __all__ = [
     "Gonderim",

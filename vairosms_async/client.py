@@ -1,7 +1,6 @@
 """`VairoSMSClient`: the session, the slots and the lookups."""
 
 import logging
-import os
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import tzinfo
@@ -13,12 +12,12 @@ import aiohttp
 
 from . import bulk
 from .arguments import check_cap, check_ids, check_timeout, read_id
+from .endpoint import given_or_set, make_endpoint
 from .errors import VairoSMSError
 from .lookup import Options, look_up
 from .models import Gonderim, GonderimResult
 from .retry import RetryPolicy
 from .shared import Shared
-from .transport import PANEL_URL, make_endpoint
 from .waiting import Intervals, check_intervals, wait
 
 logging.getLogger("vairosms_async").addHandler(logging.NullHandler())
@@ -84,10 +83,7 @@ class VairoSMSClient:
         tz: tzinfo | None = None,
         allow_insecure_http: bool = False,
     ) -> None:
-        if api_key is None:
-            api_key = os.environ.get("VAIROSMS_API_KEY") or None
-        if base_url is None:
-            base_url = os.environ.get("VAIROSMS_BASE_URL") or PANEL_URL
+        api_key, base_url = given_or_set(api_key, base_url)
         endpoint = make_endpoint(api_key, base_url, allow_insecure_http=allow_insecure_http)
         # A traceback with locals, of this constructor's own errors too, is not to show them.
         del api_key, base_url

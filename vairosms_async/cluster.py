@@ -22,9 +22,9 @@ from typing import Any
 from . import bulk
 from .arguments import check_cap, check_ids
 from .client import VairoSMSClient
+from .endpoint import given_or_set
 from .models import GonderimResult
 from .retry import RetryPolicy
-from .transport import PANEL_URL
 
 try:
     from distributed import Client
@@ -100,10 +100,9 @@ def bulk_check(
         RuntimeError: The workers could not be set up; this package is not there, perhaps.
         distributed.KilledWorker: A partition was on several workers that died.
     """
-    if api_key is None:
-        api_key = os.environ.get("VAIROSMS_API_KEY", "")
+    api_key, base_url = given_or_set(api_key, base_url)
     options = {
-        "base_url": base_url or os.environ.get("VAIROSMS_BASE_URL") or PANEL_URL,
+        "base_url": base_url,
         "max_concurrency": max_concurrency,
         "timeout": timeout,
         "retry": retry,

@@ -26,9 +26,9 @@ from distributed.comm.core import CommClosedError
 from . import bulk
 from .arguments import read_id
 from .client import VairoSMSClient
+from .endpoint import is_loopback
 from .models import GonderimResult
 from .partition import Checked, PanelPlugin, check_partition, stop_refreshing
-from .transport import is_loopback
 
 _logger = logging.getLogger("vairosms_async")
 

@@ -7,8 +7,9 @@ import aiohttp
 
 from .bulk import Tasks
 from .deadlines import Deadlines
+from .endpoint import Endpoint
 from .retry import Pause, RetryBudget
-from .transport import Endpoint, Transport, open_session
+from .transport import Transport, open_session
 
 
 class Shared:

@@ -8,7 +8,7 @@ from importlib import import_module
 from vairosms_async import GonderimResult
 
 from .bulk import LookUp
-from .settings import PANEL_URL, proxy_for
+from .settings import base_url, proxy_for
 from .trouble import NOT_STARTED, STOPPED, Trouble
 
 
@@ -22,7 +22,7 @@ def check(scheduler: str) -> None:
         raise Trouble(
             "--scheduler needs Dask: pip install 'vairosms-async[dask]'", NOT_STARTED
         ) from None
-    if proxy_for(os.environ.get("VAIROSMS_BASE_URL") or PANEL_URL):
+    if proxy_for(base_url()):
         raise Trouble(
             "with --scheduler the workers reach the panel directly, and not through HTTPS_PROXY: "
             "unset it, or leave --scheduler away",
@@ -38,9 +38,9 @@ def on_cluster(scheduler: str, *, max_concurrency: int, timeout: float) -> LookU
         max_concurrency: Lookups in flight at most over the whole cluster.
         timeout: Seconds for one request.
     """
-    from distributed import KilledWorker  # noqa: PLC0415
+    from distributed import KilledWorker  # noqa: PLC0415 (see `check`)
 
-    from vairosms_async.cluster import bulk_check  # noqa: PLC0415
+    from vairosms_async.cluster import bulk_check  # noqa: PLC0415 (see `check`)
 
     async def look_up(ids: AsyncIterable[int]) -> AsyncGenerator[GonderimResult]:
         has_begun = False

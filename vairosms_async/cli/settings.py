@@ -59,7 +59,7 @@ def check_settings(api_key_file: str | None) -> None:
     if not os.environ.get("VAIROSMS_API_KEY"):
         raise Trouble(f"{api_key_file} holds no API key" if api_key_file else NO_KEY, NOT_STARTED)
     _client(api_key_file)
-    proxy_for(_base_url())
+    proxy_for(base_url())
     if api_key_file is None:
         return
     mode = Path(api_key_file).stat().st_mode
@@ -99,7 +99,7 @@ async def open_client(
     """
     async with AsyncExitStack() as stack:
         session = None
-        if proxy := proxy_for(_base_url()):
+        if proxy := proxy_for(base_url()):
             session = await stack.enter_async_context(
                 aiohttp.ClientSession(
                     proxy=proxy,
@@ -159,7 +159,7 @@ def _goes_direct(host: str, port: int) -> bool:
 def _client(api_key_file: str | None = None, **options: Any) -> VairoSMSClient:
     problem = None
     try:
-        return VairoSMSClient(base_url=_base_url(), **options)
+        return VairoSMSClient(base_url=base_url(), **options)
     except ValueError as exc:
         problem = str(exc)
     # In the words of this command: it has other arguments than the client.
@@ -168,5 +168,6 @@ def _client(api_key_file: str | None = None, **options: Any) -> VairoSMSClient:
     raise Trouble(problem, NOT_STARTED)
 
 
-def _base_url() -> str:
+def base_url() -> str:
+    """Return the API root: the environment's, or the panel's."""
     return os.environ.get("VAIROSMS_BASE_URL") or PANEL_URL

@@ -16,9 +16,9 @@ from aiohttp import web
 
 from vairosms_async.arguments import MAX_ID
 from vairosms_async.convert import gonderim_from_dict, gonderim_to_dict
+from vairosms_async.endpoint import is_loopback, redact_url
 from vairosms_async.errors import VairoSMSResponseError
 from vairosms_async.models import Gonderim
-from vairosms_async.transport import is_loopback, redact_url
 from vairosms_async.wire import API_KEY_HATALI
 
 from .faults import Fault, Faults, commit
