@@ -16,8 +16,8 @@ import pytest
 from tests.cli import Panel, Ran, check_complete, rows_of, runner_here, serving, whole_lines
 from tests.helpers import KEY, example
 from vairosms_async.cli import bulk as bulk_module
-from vairosms_async.cli.bulk_command import Job
 from vairosms_async.cli.formats import FORMATS
+from vairosms_async.cli.job import Job
 from vairosms_async.cli.out import OutFile
 from vairosms_async.cli.progress import Progress
 from vairosms_async.sandbox import Fault
