@@ -37,6 +37,13 @@ class Panel(SandboxPanel):
         self.times[gonderim_id].append(time.time())
         return response
 
+    def fresh(self):
+        """Forget what was counted and asked for; give the panel."""
+        self.reset_counters()
+        self.clear_faults()
+        self.times.clear()
+        return self
+
 
 @contextmanager
 def serving(panel):
@@ -49,7 +56,7 @@ def serving(panel):
             ready.set_result(loop.run_until_complete(panel.start()))
             loop.run_forever()
             loop.run_until_complete(panel.stop())
-        except BaseException as exc:
+        except BaseException as exc:  # whoever waits for the panel hears of it
             ready.set_exception(exc)
             raise
         finally:

@@ -31,9 +31,7 @@ def the_panel():
 
 @pytest.fixture
 def panel(the_panel):
-    the_panel.reset_counters()
-    the_panel.clear_faults()
-    return the_panel
+    return the_panel.fresh()
 
 
 @pytest.fixture

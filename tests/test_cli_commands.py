@@ -18,8 +18,8 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.cli import Panel, Ran, finish, run, serving, start
-from tests.helpers import KEY, assert_no_key, example
+from tests.cli import Panel, Ran, finish, run, runner_here, serving, start
+from tests.helpers import example
 from vairosms_async import __version__
 from vairosms_async import cli as the_cli
 from vairosms_async.cli.offloop import off_loop
@@ -38,9 +38,7 @@ def the_panel():
 
 @pytest.fixture
 def panel(the_panel):
-    the_panel.reset_counters()
-    the_panel.clear_faults()
-    return the_panel
+    return the_panel.fresh()
 
 
 def test_only_public_names_are_used():
@@ -333,21 +331,16 @@ def test_no_proxy_that_can_be_used(monkeypatch, proxy):
 @pytest.fixture
 def here(monkeypatch, capfd, panel):
     """Run the command here; give its exit code, stdout and stderr."""
-    monkeypatch.setenv("VAIROSMS_API_KEY", KEY)
-    monkeypatch.setenv("VAIROSMS_BASE_URL", panel.base_url)
+    vairosms = runner_here(monkeypatch, capfd, panel)
 
     def call(*args, kill_after=None):
-        monkeypatch.setattr(sys, "argv", ["vairosms", *args])
-        if kill_after is None:
-            code = the_cli.main()
-        else:
+        if kill_after is not None:
             timer = threading.Timer(kill_after, os.kill, (os.getpid(), signal.SIGTERM))
             timer.start()
-            code = the_cli.main()
+        ran = vairosms(*args)
+        if kill_after is not None:
             timer.join()
-        out, err = capfd.readouterr()
-        assert_no_key(out + err)
-        return code, out, err
+        return ran.code, ran.out, ran.err
 
     return call
 

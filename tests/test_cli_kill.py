@@ -39,10 +39,7 @@ def slow_panel():
 
 @pytest.fixture
 def panel(slow_panel):
-    slow_panel.reset_counters()
-    slow_panel.clear_faults()
-    slow_panel.times.clear()
-    return slow_panel
+    return slow_panel.fresh()
 
 
 @pytest.fixture

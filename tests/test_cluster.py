@@ -480,6 +480,7 @@ async def test_the_callers_client_is_closed_under_it(panel, cluster):
     [
         ({"api_key": ""}, ValueError, "there is no API key"),
         ({"base_url": "http://panel.example"}, ValueError, "clear text"),
+        ({"base_url": ""}, ValueError, "base_url must be like"),
         ({"max_concurrency": 0}, ValueError, "max_concurrency must be"),
         ({"partition_size": 0}, ValueError, "partition_size must be"),
         ({"workers": 0}, ValueError, "workers must be"),

@@ -73,13 +73,17 @@ async def test_single_in_trouble(settings, args, setting, code, why):
     assert why in result[2]
 
 
+def check_counts(out, total):
+    counts = dict(re.findall(r"^  (\w+) +([\d,]+)$", out, re.MULTILINE))
+    assert counts.keys() == {"SONLANDI", "DEVAM_EDIYOR", "HATALI"}
+    assert sum(int(count.replace(",", "")) for count in counts.values()) == total
+
+
 async def test_bulk_check_of_the_sandbox():
     code, out, err = await run("bulk_check.py")
     assert code == 0
     assert "Checked 1,000 packets (of the sandbox panel):" in out
-    counts = dict(re.findall(r"^  (\w+) +([\d,]+)$", out, re.MULTILINE))
-    assert counts.keys() == {"SONLANDI", "DEVAM_EDIYOR", "HATALI"}
-    assert sum(int(count.replace(",", "")) for count in counts.values()) == 1000
+    check_counts(out, 1000)
     assert "1,000 checked" in err
 
 
@@ -105,11 +109,14 @@ async def test_bulk_check_of_a_file(panel, settings, tmp_path):
         (["ids"], {"VAIROSMS_API_KEY": "two words"}, 2, "holds a blank"),
     ],
 )
-async def test_bulk_check_in_trouble(settings, tmp_path, args, setting, code, why):
+@pytest.mark.parametrize(
+    "name", ["bulk_check.py", pytest.param("dask_bulk.py", marks=pytest.mark.slow)]
+)
+async def test_bulk_in_trouble(settings, tmp_path, name, args, setting, code, why):
     ids = tmp_path / "ids"
     ids.write_text("52\n61\n")
     args = [str(ids) if arg == "ids" else arg for arg in args]
-    result = await run("bulk_check.py", *args, **(settings | setting))
+    result = await run(name, *args, **(settings | setting))
     assert result[0] == code
     assert why in result[2]
 
@@ -146,29 +153,16 @@ async def test_dask_bulk_of_the_sandbox():
     code, out, _ = await run("dask_bulk.py")
     assert code == 0
     assert "Checked 10,000 packets:" in out
-    counts = dict(re.findall(r"^  (\w+) +([\d,]+)$", out, re.MULTILINE))
-    assert counts.keys() == {"SONLANDI", "DEVAM_EDIYOR", "HATALI"}
-    assert sum(int(count.replace(",", "")) for count in counts.values()) == 10_000
+    check_counts(out, 10_000)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("args", "setting", "code", "why"),
-    [
-        ([], {}, 2, "Give a file"),
-        (["no-such-file.txt"], {}, 2, "no-such-file.txt"),
-        (["ids"], {"VAIROSMS_API_KEY": "wrong-key"}, 3, "refused the key"),
-        (["ids"], {"VAIROSMS_API_KEY": "two words"}, 2, "holds a blank"),
-        (["ids", "nonsense://x"], {}, 2, "unknown address scheme"),
-    ],
-)
-async def test_dask_bulk_in_trouble(settings, tmp_path, args, setting, code, why):
+async def test_dask_bulk_without_a_scheduler(settings, tmp_path):
     ids = tmp_path / "ids"
     ids.write_text("52\n61\n")
-    args = [str(ids) if arg == "ids" else arg for arg in args]
-    result = await run("dask_bulk.py", *args, **(settings | setting))
-    assert result[0] == code
-    assert why in result[2]
+    code, _, err = await run("dask_bulk.py", str(ids), "nonsense://x", **settings)
+    assert code == 2
+    assert "unknown address scheme" in err
 
 
 @pytest.mark.slow

@@ -1,8 +1,6 @@
 """A real reverse proxy between: nginx in front of the sandbox panel."""
 
 import asyncio
-import shutil
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.helpers import KEY
+from tests.nginx import NGINX, command, free_port
 from vairosms_async import (
     Gonderim,
     RetryPolicy,
@@ -21,25 +20,11 @@ from vairosms_async import (
 )
 from vairosms_async.sandbox import Fault, SandboxPanel
 
-NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed; .ci/run does it")
 
 ONCE = RetryPolicy(attempts=1)
 
-CONFIG = """
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 512; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
+HTTP = """
     limit_req_zone $binary_remote_addr zone=all:1m rate=50r/s;
     server {{
         listen 127.0.0.1:{port};
@@ -53,26 +38,15 @@ http {{
             {location}
         }}
     }}
-}}
 """
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 @asynccontextmanager
 async def nginx(folder, upstream, *, extra="", location=""):
     """Run nginx in front of a port, and give its base URL."""
     port = free_port()
-    config = folder / "nginx.conf"
-    config.write_text(
-        CONFIG.format(folder=folder, port=port, upstream=upstream, extra=extra, location=location)
-    )
-    command = [NGINX, "-c", config, "-p", folder, "-e", folder / "error.log"]
-    child = await asyncio.create_subprocess_exec(*command, stderr=subprocess.DEVNULL)
+    http = HTTP.format(port=port, upstream=upstream, extra=extra, location=location)
+    child = await asyncio.create_subprocess_exec(*command(folder, http), stderr=subprocess.DEVNULL)
     try:
         async with asyncio.timeout(10):
             while True:

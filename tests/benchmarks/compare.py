@@ -24,8 +24,17 @@ def run_child(
     on_core: Sequence[str] = ON_CORE,
 ) -> Any:
     """Run a module of this package, on the clients' core, and read the JSON it prints."""
+    return run_python(
+        "-m", f"tests.benchmarks.{module}", *map(str, arguments), environ=environ, on_core=on_core
+    )
+
+
+def run_python(
+    *arguments: str, environ: Mapping[str, str] | None = None, on_core: Sequence[str] = ON_CORE
+) -> Any:
+    """Run Python, on the clients' core, and read the JSON it prints."""
     child = subprocess.run(
-        [*on_core, sys.executable, "-m", f"tests.benchmarks.{module}", *map(str, arguments)],
+        [*on_core, sys.executable, *arguments],
         stdout=subprocess.PIPE,
         check=True,
         env={**ENVIRON, **(environ or {})},

@@ -1,21 +1,18 @@
 """What is measured, part by part. Each gives figures that go into the results as they are."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from tests.benchmarks.compare import (
-    ENVIRON,
-    ON_CORE,
     SERVER_CORE,
     Cost,
     in_turns,
     middle,
     ratio,
     run_child,
+    run_python,
 )
 from tests.benchmarks.panel import LATENCY, panel
 
@@ -124,13 +121,7 @@ def imports(rounds: int) -> Figures:
         code = (
             f"import time; t = time.process_time(); import {module}; print(time.process_time() - t)"
         )
-        child = subprocess.run(
-            [*ON_CORE, sys.executable, "-c", code],
-            stdout=subprocess.PIPE,
-            check=True,
-            env=ENVIRON,
-        )
-        return {"cpu": float(child.stdout)}
+        return {"cpu": run_python("-c", code)}
 
     modules = ("aiohttp", "vairosms_async")
     for module in modules:
