@@ -15,12 +15,14 @@ import traceback
 from collections import Counter
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from functools import partial
+from types import SimpleNamespace
 
 import dask
 import numpy as np
 import psutil
 import pytest
 from distributed import Client, LocalCluster, Semaphore, get_worker
+from distributed.comm.core import CommClosedError
 
 from tests.helpers import KEY, assert_keyless, assert_no_key
 from vairosms_async import (
@@ -329,6 +331,18 @@ async def test_a_worker_that_comes_when_all_is_over(cluster):
     plugin = PanelPlugin(b"sealed", {"max_concurrency": 1})
     await cluster.set_metadata(plugin.name, None)
     await plugin.setup(worker)
+    await plugin.teardown(worker)
+
+
+async def test_a_worker_that_comes_when_the_scheduler_closes():
+    async def get_metadata(keys):
+        raise CommClosedError("Stream is closed")
+
+    worker = SimpleNamespace(scheduler=SimpleNamespace(get_metadata=get_metadata))
+    plugin = PanelPlugin(b"sealed", {"max_concurrency": 1})
+    await plugin.setup(worker)
+    with pytest.raises(RuntimeError, match="has not been set up"):
+        await plugin.check([52], 1)
     await plugin.teardown(worker)
 
 

@@ -8,7 +8,7 @@ import asyncio
 import secrets
 import signal
 from array import array
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -68,8 +68,12 @@ class PanelPlugin(WorkerPlugin):
         if self.is_local:
             # Ctrl-C reaches every process of a terminal. It is the driver's to stop the others.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        opener = await worker.scheduler.get_metadata(keys=[self.name])
-        if opener is not None:  # or the run has ended meanwhile
+        # Without it the run has ended meanwhile, and perhaps its scheduler too. Should it not have,
+        # the first partition for this worker says so.
+        opener = None
+        with suppress(OSError):
+            opener = await worker.scheduler.get_metadata(keys=[self.name])
+        if opener is not None:
             self._client = VairoSMSClient(unseal(self.sealed, opener), **self.options)
             self._slots = Semaphore(self.leases, self.name, worker.scheduler, worker.loop)
 
