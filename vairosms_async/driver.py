@@ -125,6 +125,9 @@ class Run:
                     n_workers=self._workers,
                     threads_per_worker=1,
                     dashboard_address="127.0.0.1:0",
+                    # As it ends, a worker may find its scheduler gone, and says so with a
+                    # traceback. What matters to a run comes back as results and errors.
+                    silence_logs=logging.CRITICAL,
                     # Or any user of this machine could ask the scheduler for the key.
                     protocol="tls://",
                     security=Security.temporary(),
