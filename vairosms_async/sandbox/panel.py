@@ -7,6 +7,7 @@ import logging
 import math
 import random
 import ssl
+import time
 from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
@@ -23,6 +24,7 @@ from vairosms_async.wire import API_KEY_HATALI
 
 from .faults import Fault, Faults, commit
 from .packets import EXAMPLES, Packet, Script, seeded
+from .thread import InThread
 
 _ROOT = "/Panel/api/v1"
 
@@ -40,12 +42,15 @@ _logger = logging.getLogger("vairosms_async.sandbox")
 _logger.addFilter(_without_key)
 
 
-class SandboxPanel:
+class SandboxPanel(InThread):
     """A panel on loopback, for demonstrations and for the tests of your own services.
 
     It knows the provider's two examples (packets 52 and 61) and `packets` made-up ones in all
     three states, some of which turn final while you poll. A wrong key gets 401, an unknown id 404;
     faults, latency and a rate limit can be asked for; counters tell what reached it.
+
+    ``async with`` runs it on the event loop, ``with`` in a thread of its own, for tests that have
+    no event loop or block it. All its methods but `start` and `stop` may be called from any thread.
 
     Args:
         api_key: The key it accepts.
@@ -97,6 +102,7 @@ class SandboxPanel:
         self._faults = Faults(fault_rate, seed)
         self._rng = random.Random(seed)  # noqa: S311 (latencies to play with)
         self._scripts = {i: (Script(packet), 0.0) for i, packet in EXAMPLES.items()}
+        self._clock = time.monotonic
         self._started = 0.0
         self._window = (-math.inf, 0)
         self._stopping = asyncio.Event()
@@ -172,7 +178,8 @@ class SandboxPanel:
         """
         if self._runner is not None:
             raise RuntimeError("the SandboxPanel is running already")
-        self._started, self._stopping = asyncio.get_running_loop().time(), asyncio.Event()
+        self._clock, self._stopping = asyncio.get_running_loop().time, asyncio.Event()
+        self._started = self._clock()
         app = web.Application()
         app.router.add_get(_ROOT + "/GonderimBilgisi/{id}", self._handle)
         # No access log: the request line has the key in it, be it a sandbox's.
@@ -258,7 +265,7 @@ class SandboxPanel:
 
     def _now(self) -> float:
         """Seconds since the start; 0 before it."""
-        return asyncio.get_running_loop().time() - self._started if self._runner else 0.0
+        return self._clock() - self._started if self._runner else 0.0
 
     def _over_limit(self) -> int | None:
         """Count a request; say after how many whole seconds to come back if it is one too many."""
