@@ -62,7 +62,7 @@ class VairoSMSClient:
             ``aiolimiter.AsyncLimiter(50, 1)``. Default: none.
         tz: The zone of the panel's times. None (default) gives naive datetimes, just what the
             panel wrote; ``ZoneInfo("Europe/Istanbul")`` gives aware ones.
-        allow_insecure_http: Accept an ``http://`` `base_url` to a host that is not loopback. The
+        allow_insecure_http: Accept an ``http://`` ``base_url`` to a host that is not loopback. The
             key then travels in clear text.
 
     Raises:
@@ -106,11 +106,17 @@ class VairoSMSClient:
     ) -> Self:
         """Make a sibling with other options, for some of the calls.
 
-        It shares this client's session, connections and slots; closing it closes nothing. The
-        arguments are the constructor's; what is not given stays as it is here.
+        It shares this client's session, connections and slots; closing it closes nothing. What is
+        not given stays as it is here.
+
+        Args:
+            timeout: Seconds for one attempt, all told; None for no limit.
+            retry: How failed attempts are repeated.
+            tz: The zone of the panel's times; None for naive datetimes.
+            rate_limiter: An async context manager entered once per request; None for none.
 
         Raises:
-            ValueError: `timeout` is not above 0.
+            ValueError: ``timeout`` is not above 0.
             TypeError: A value is of another type.
         """
         options = self._options
@@ -136,7 +142,7 @@ class VairoSMSClient:
             The packet's record.
 
         Raises:
-            VairoSMSInvalidIdError: `id` is not an id. No request was sent.
+            VairoSMSInvalidIdError: ``id`` is not an id. No request was sent.
             VairoSMSConnectionError: No answer came, after all attempts.
             VairoSMSTimeoutError: The last attempt took longer than ``timeout``.
             VairoSMSResponseError: An answer came that is not the panel's, or not this packet's.
@@ -183,13 +189,13 @@ class VairoSMSClient:
                 client's cap.
 
         Returns:
-            One entry per id, in the order of `ids`. When it returns, raises or is cancelled, every
+            One entry per id, in the order of ``ids``. When it returns, raises or is cancelled, every
             lookup it started has ended.
 
         Raises:
             VairoSMSError: As for `get_gonderim`. Ids that are none are refused before any request.
-            ValueError: `max_concurrency` is below 1.
-            TypeError: `ids` is no iterable of ids.
+            ValueError: ``max_concurrency`` is below 1.
+            TypeError: ``ids`` is no iterable of ids.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
         limit = self._limit(max_concurrency)
@@ -212,7 +218,7 @@ class VairoSMSClient:
     ) -> AsyncGenerator[GonderimResult]:
         """Ask what became of any number of packets, and give each result as it comes.
 
-        No more than `max_concurrency` ids are read ahead of the loop that consumes the results,
+        No more than ``max_concurrency`` ids are read ahead of the loop that consumes the results,
         so memory does not grow with their number. To leave the loop early and be sure that
         nothing is left running at the next line, use `contextlib.aclosing`; otherwise it ends
         when the iterator is collected. Closing the client ends it too, with RuntimeError.
@@ -229,8 +235,8 @@ class VairoSMSClient:
 
         Raises:
             VairoSMSAuthError: The panel refused the key; the rest is not asked for.
-            ValueError: `max_concurrency` is below 1.
-            TypeError: `ids` is no iterable of ids.
+            ValueError: ``max_concurrency`` is below 1.
+            TypeError: ``ids`` is no iterable of ids.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
         limit = self._limit(max_concurrency)
@@ -259,7 +265,7 @@ class VairoSMSClient:
             VairoSMSError: A lasting error, as `get_gonderim` raises it: a refused key, an unknown
                 id, a failure of TLS. Passing ones (no connection, 5xx, a maintenance page) do not
                 end the wait, once their retries are used up.
-            ValueError: A time is not above 0, or `poll_interval` is above `max_poll_interval`.
+            ValueError: A time is not above 0, or ``poll_interval`` is above ``max_poll_interval``.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
         intervals = check_intervals(timeout, poll_interval, max_poll_interval)
@@ -293,12 +299,12 @@ class VairoSMSClient:
 
         Yields:
             One result per packet: its final record, or the error that ended its wait, as
-            `wait_gonderim` raises it. With `changes`, its earlier records before that.
+            `wait_gonderim` raises it. With ``changes``, its earlier records before that.
 
         Raises:
             VairoSMSAuthError: The panel refused the key; nothing more is asked.
             ValueError: As for `wait_gonderim`.
-            TypeError: `ids` is no iterable of ids.
+            TypeError: ``ids`` is no iterable of ids.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
         check_ids(ids)

@@ -215,7 +215,7 @@ def gonderim_from_dict(d: Mapping[str, Any], tz: tzinfo | None = None) -> Gonder
 def gonderim_to_dict(g: Gonderim) -> dict[str, Any]:
     """Give a packet in the panel's JSON shape, ready for `json.dumps`.
 
-    ``gonderim_from_dict(gonderim_to_dict(g))`` is `g` again (with its zone, where it has one,
+    ``gonderim_from_dict(gonderim_to_dict(g))`` is ``g`` again (with its zone, where it has one,
     given as ``tz``). No date is written as the panel writes it, ``"0000-00-00 00:00:00"``.
 
     Raises:

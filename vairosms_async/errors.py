@@ -153,7 +153,7 @@ class VairoSMSNotFoundError(VairoSMSAPIError):
 
 
 class VairoSMSRateLimitError(VairoSMSAPIError):
-    """HTTP 429: too many requests. `retry_after` says how long to wait, if the panel said so."""
+    """HTTP 429: too many requests. ``retry_after`` says how long to wait, if the panel said so."""
 
 
 class VairoSMSServerError(VairoSMSAPIError):

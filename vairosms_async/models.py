@@ -24,11 +24,11 @@ class PaketDurum(IntEnum):
     """
 
     HATALI = -1
-    """Gönderim sırasında hata oluştu: nothing sent, no credit charged. Final."""
+    """("Gönderim sırasında hata oluştu") Failed while sending, no credit charged. Final."""
     DEVAM_EDIYOR = 0
-    """Gönderim devam etmektedir: accepted, not finished yet."""
+    """("Gönderim devam etmektedir") Accepted, not finished yet."""
     SONLANDI = 1
-    """Gönderim işlemi başarılı ve sonlandırıldı. Final."""
+    """("Gönderim işlemi başarılı ve sonlandırıldı") Sent and finished. Final."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -45,7 +45,7 @@ class PaketDurum(IntEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether the panel will not change this state any more: -1 or 1."""
+        """Whether the panel will not change this state any more, as it is -1 or 1."""
         return self in (PaketDurum.HATALI, PaketDurum.SONLANDI)
 
 
@@ -53,7 +53,7 @@ class PaketDurum(IntEnum):
 class GonderimLog:
     """Why a packet failed (``log``). The panel fills it where `paket_durum` is -1.
 
-    Only `id` and `mesaj` are certain to be there; the rest may be null or left out and is then
+    Only ``id`` and ``mesaj`` are certain to be there; the rest may be null or left out and is then
     None.
 
     Attributes:
@@ -85,7 +85,7 @@ class GonderimLog:
 
     @property
     def hata_kodu(self) -> str | None:
-        """The error code inside `mesaj`, such as ``"INVALID_SOURCE_ADDRESS"``, or None."""
+        """The error code inside ``mesaj``, such as ``"INVALID_SOURCE_ADDRESS"``, or None."""
         found = _HATA_KODU.search(self.mesaj)
         return found and found[0]
 
@@ -98,7 +98,7 @@ class Gonderim:
     as it wrote them, or aware where the client was given a ``tz``.
 
     Attributes:
-        id: The packet's id, as `SmsGonder` returned it.
+        id: The packet's id, as ``SmsGonder`` returned it.
         sms_baslik: Sender title, such as ``"08505326480"``.
         numara_toplam: How many numbers.
         kredi_toplam: Credits charged; 0 for a failed packet.
@@ -123,7 +123,7 @@ class Gonderim:
 
     @property
     def is_final(self) -> bool:
-        """Whether the state will not change any more: `paket_durum` is -1 or 1."""
+        """Whether the state will not change any more, as `paket_durum` is -1 or 1."""
         return self.paket_durum.is_final
 
 

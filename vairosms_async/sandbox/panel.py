@@ -45,7 +45,7 @@ _logger.addFilter(_without_key)
 class SandboxPanel(InThread):
     """A panel on loopback, for demonstrations and for the tests of your own services.
 
-    It knows the provider's two examples (packets 52 and 61) and `packets` made-up ones in all
+    It knows the provider's two examples (packets 52 and 61) and ``packets`` made-up ones in all
     three states, some of which turn final while you poll. A wrong key gets 401, an unknown id 404;
     faults, latency and a rate limit can be asked for; counters tell what reached it.
 
@@ -66,7 +66,7 @@ class SandboxPanel(InThread):
         ssl_context: A server context; the panel then speaks https.
 
     Raises:
-        ValueError: `host` is not loopback.
+        ValueError: ``host`` is not loopback.
 
     Attributes:
         api_key: The key it accepts.
@@ -160,7 +160,7 @@ class SandboxPanel(InThread):
             id: Only requests for this packet; None (default) for any.
 
         Raises:
-            ValueError: `times` is below 1.
+            ValueError: ``times`` is below 1.
             TypeError: One of them is no `Fault`.
         """
         self._faults.order(faults, times, id)

@@ -8,8 +8,8 @@ One line in the ``conftest.py`` of your tests' root folder switches them on::
         assert (await vairosms_client.get_gonderim(52)).is_final
         assert vairosms_panel.requests == 1
 
-`vairosms_panel` needs nothing but pytest, and serves tests without an event loop too;
-`vairosms_client` needs pytest-asyncio, in either mode, or anyio's plugin.
+``vairosms_panel`` needs nothing but pytest, and serves tests without an event loop too;
+``vairosms_client`` needs pytest-asyncio, in either mode, or anyio's plugin.
 """
 
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -55,7 +55,7 @@ def vairosms_client(
     request: pytest.FixtureRequest,
     vairosms_panel: SandboxPanel,  # noqa: ARG001 (it has to run first)
 ) -> VairoSMSClient:
-    """A `VairoSMSClient` for `vairosms_panel`, on the test's event loop, closed after the test.
+    """A `VairoSMSClient` for ``vairosms_panel``, on the test's event loop, closed after the test.
 
     It retries without waiting; `VairoSMSClient.with_options` gives other options.
     """
