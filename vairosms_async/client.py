@@ -189,8 +189,8 @@ class VairoSMSClient:
                 client's cap.
 
         Returns:
-            One entry per id, in the order of ``ids``. When it returns, raises or is cancelled, every
-            lookup it started has ended.
+            One entry per id, in the order of ``ids``. When it returns, raises or is cancelled,
+            every lookup it started has ended.
 
         Raises:
             VairoSMSError: As for `get_gonderim`. Ids that are none are refused before any request.

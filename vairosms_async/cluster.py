@@ -5,8 +5,8 @@ worker plugin brings every worker its client, and takes it away again when the r
 ends: so one way both hands out the key and stops the work.
 
 The key is in no task, and so in no task's name, log, spilled result or state dump. The plugin has
-it sealed (``partition.seal``), and what opens it is kept apart, in the scheduler's memory: Dask logs
-a pickle that a worker cannot read.
+it sealed (``partition.seal``), and what opens it is kept apart, in the scheduler's memory: Dask
+logs a pickle that a worker cannot read.
 """
 
 # distributed says little of its types.
