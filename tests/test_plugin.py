@@ -11,6 +11,9 @@ from tests.helpers import KEY
 from vairosms_async import VairoSMSClient
 from vairosms_async.sandbox import Fault, SandboxPanel
 
+# Python 3.12.1's argparse warns of what pytest 9.0 does, before the settings below are read.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not expect file_or_dir")
+
 LOOKUP = """
 async def test_lookup(vairosms_client, vairosms_panel):
     assert (await vairosms_client.get_gonderim(52)).is_final
