@@ -396,6 +396,7 @@ async def test_an_answer_left_over_is_never_taken_for_the_next_ids():
         ("https://x/52?api_key=gizli", "https://x/52?api_key=***"),
         (URL("https://x/52?api_key=gizli&a=1"), "https://x/52?api_key=***&a=1"),
         ("https://x/52?a=1&api_key=gi%2Fz#f", "https://x/52?a=1&api_key=***#f"),
+        ("https://x/52?api_key=gizli%26anahtar%3d&a=1", "https://x/52?api_key=***&a=1"),
         ("https://x/52?API_KEY=gizli", "https://x/52?API_KEY=***"),
         ("https://x/52?api%5Fkey=gizli", "https://x/52?api%5Fkey=***"),
         ("https://x/52?api_key=a;b,c", "https://x/52?api_key=***"),

@@ -170,8 +170,12 @@ def _utf16(c: str) -> list[int]:
     return [int.from_bytes(units[i : i + 2]) for i in range(0, len(units), 2)]
 
 
-# Also where a whole URL is percent-encoded inside another one.
-_API_KEY = re.compile(r"(api(?:_|%5f)key(?:=|%3d))(?:(?!%26)[^&#\s\"'<>])*", re.IGNORECASE)
+# Also where a whole URL is percent-encoded inside another one. There %26 ends the value; after a
+# plain "=" it is a part of it.
+_VALUE = r"[^&#\s\"'<>]"
+_API_KEY = re.compile(
+    rf"(api(?:_|%5f)key)(?:(=){_VALUE}*|(%3d)(?:(?!%26){_VALUE})*)", re.IGNORECASE
+)
 
 
 def redact_url(url: str | URL) -> str:
@@ -180,4 +184,4 @@ def redact_url(url: str | URL) -> str:
     For what sees URLs outside this library, such as OpenTelemetry's
     ``AioHttpClientInstrumentor().instrument(url_filter=redact_url)``.
     """
-    return _API_KEY.sub(r"\1***", str(url))
+    return _API_KEY.sub(r"\1\2\3***", str(url))
