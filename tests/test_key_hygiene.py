@@ -25,7 +25,14 @@ from tests.helpers import (
     raw_server,
     request_head,
 )
-from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSError
+from vairosms_async import (
+    RetryPolicy,
+    VairoSMSClient,
+    VairoSMSConnectionError,
+    VairoSMSError,
+    VairoSMSResponseError,
+    VairoSMSTimeoutError,
+)
 from vairosms_async.endpoint import make_endpoint
 from vairosms_async.sandbox import Fault, SandboxPanel
 
@@ -387,6 +394,58 @@ async def test_an_exception_of_the_sessions_hooks_passes_without_its_frames(pane
         [note] = caught.value.__notes__
         assert "test_key_hygiene.py" in note
         assert " in hook;" in note
+
+
+# ---- what the session's tracers hear -----------------------------------------------------------
+
+
+class Slow(NoSuchName):
+    async def resolve(self, host, port=0, family=socket.AF_INET):
+        raise TimeoutError
+
+
+UNANSWERED = {
+    "no HTTP": ("a bad status line", VairoSMSResponseError, aiohttp.ClientResponseError),
+    "too long": ("a header too long", VairoSMSResponseError, aiohttp.ClientResponseError),
+    "proxy": ("proxy", VairoSMSConnectionError, aiohttp.ClientHttpProxyError),
+    "connect": ("connect", VairoSMSTimeoutError, aiohttp.ConnectionTimeoutError),
+}
+
+
+@pytest.mark.parametrize("name", UNANSWERED)
+async def test_a_tracer_hears_of_no_url_in_an_exception(name):
+    """aiohttp's hooks hear of its exceptions before the library does, and some print the URL."""
+    answered, error, heard = UNANSWERED[name]
+    exceptions, passed = [], []
+
+    async def hear(session, context, params):
+        exceptions.append(params.exception)
+
+    async def sessions_own(request, handler):
+        passed.append(request.url)
+        return await handler(request)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_exception.append(hear)
+    data = echo("").get(answered) or http(b"", "407 No")
+    options = {"trace_configs": [trace], "middlewares": [sessions_own]}
+    async with raw_server(answering(data)) as base_url:
+        if answered == "proxy":
+            options["proxy"], base_url = base_url, "https://panel.example"
+        if answered == "connect":
+            options["connector"] = aiohttp.TCPConnector(resolver=Slow())
+            base_url = "https://panel.example"
+        async with aiohttp.ClientSession(**options) as session:
+            async with VairoSMSClient(
+                KEY, base_url=base_url, session=session, retry=RetryPolicy(attempts=1)
+            ) as client:
+                with pytest.raises(error):
+                    await client.get_gonderim(52)
+    assert [type(one) for one in exceptions] == [heard]
+    for one in chain(exceptions[0]):
+        assert_no_key("".join(traceback.format_exception(one)))
+        assert_no_key("".join(places(one)))
+    assert len(passed) == 1, "the session's own middleware was left out"
 
 
 # ---- short keys --------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ import traceback
 from datetime import tzinfo
 
 import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from ._version import __version__
 from .deadlines import Deadlines
@@ -53,6 +55,30 @@ async def _one_request(
         raise aiohttp.ClientConnectionError("connection lost") from exc
 
 
+async def _without_url(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    # The hooks of tracers (OpenTelemetry's, say) see aiohttp's exceptions before `explain` does,
+    # and write down their text; these two sorts print the URL.
+    try:
+        return await handler(request)
+    except (aiohttp.ClientResponseError, aiohttp.ConnectionTimeoutError) as exc:
+        keyless = _say_without_url(exc)
+    raise keyless
+
+
+def _say_without_url(
+    exc: aiohttp.ClientResponseError | aiohttp.ConnectionTimeoutError,
+) -> aiohttp.ClientError:
+    if isinstance(exc, aiohttp.ConnectionTimeoutError):
+        return aiohttp.ConnectionTimeoutError("no connection in time")
+    is_proxys = isinstance(exc, aiohttp.ClientHttpProxyError)
+    cls = aiohttp.ClientHttpProxyError if is_proxys else aiohttp.ClientResponseError
+    # The message is the server's text, and may echo the key.
+    info = aiohttp.RequestInfo(URL(), "GET", CIMultiDictProxy(CIMultiDict[str]()), URL())
+    return cls(info, (), status=exc.status, message="the answer is not the panel's")
+
+
 def _keep_read_buffers_in_the_heap() -> None:
     # asyncio reads a socket into a new buffer of 256 KiB. glibc maps memory for a block of that
     # size and unmaps it afterwards, three system calls a lookup (a tenth of its cost), until a
@@ -76,6 +102,9 @@ class Transport:
         # What the caller's session says of itself goes out as it is.
         missing = {k: v for k, v in HEADERS.items() if k not in session.headers}
         self._headers = missing or None
+        # A request's middlewares stand in for its session's, so those are given along.
+        sessions = getattr(session, "_middlewares", None)
+        self._middlewares = None if sessions is None else (_without_url, *sessions)
         _keep_read_buffers_in_the_heap()
 
     async def exchange(
@@ -115,6 +144,7 @@ class Transport:
                     raise_for_status=False,
                     auto_decompress=True,
                     timeout=_NO_TIMEOUT,
+                    middlewares=self._middlewares,
                 )
                 body = await _read(response)
         except (aiohttp.ClientError, OSError) as exc:
