@@ -1,77 +1,21 @@
 """The command behind a company's proxy, and with a company's own certificate authority."""
 
-import asyncio
-import base64
-import ssl
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import trustme
 
 from tests.cli import Panel, check_complete, run, serving
+from tests.company import ForwardProxy, company_ca
 
 pytestmark = pytest.mark.slow
-
-
-class ForwardProxy:
-    """An HTTP proxy for CONNECT, which may ask for a name and a password."""
-
-    def __init__(self, user=None):
-        self.asked = []
-        self.user = user
-        self._tasks = set()
-
-    @property
-    def address(self):
-        host, port = self._server.sockets[0].getsockname()
-        return f"{host}:{port}"
-
-    async def start(self):
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-
-    async def stop(self):
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader, writer):
-        self._tasks.add(asyncio.current_task())
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            method, target, _ = head.split("\r\n")[0].split(" ")
-            self.asked.append((method, target))
-            given = "Basic " + base64.b64encode((self.user or "").encode()).decode()
-            if self.user is not None and given not in head:
-                writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\n")
-                writer.write(b"Content-Length: 0\r\nConnection: close\r\n\r\n")
-                return
-            host, port = target.split(":")
-            to, beyond = await asyncio.open_connection(host, int(port))
-            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            await asyncio.gather(self._pass(reader, beyond), self._pass(to, writer))
-        finally:
-            writer.close()
-
-    async def _pass(self, reader, writer):
-        with suppress(ConnectionError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
 
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory):
     """A panel with a certificate of a private authority, and that authority's file."""
-    ca = trustme.CA()
-    bundle = tmp_path_factory.mktemp("ca") / "company.pem"
-    ca.cert_pem.write_to_path(bundle)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    bundle, context = company_ca(tmp_path_factory.mktemp("ca"))
     with serving(Panel(packets=300, ssl_context=context)) as panel:
-        panel.bundle = str(bundle)
+        panel.bundle = bundle
         yield panel
 
 
