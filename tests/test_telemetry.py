@@ -209,7 +209,7 @@ async def test_opentelemetry_has_no_key(telemetry, conventions, name, session):
     timeout = 0.1 if "hang" in name else 10
     await run_scene(scene, SESSIONS[session], timeout=timeout)
     spans = telemetry.spans()
-    assert len(spans) == 2  # what aiohttp sends a second time is one span
+    assert len(spans) == 2
     for span in spans:
         assert conventions <= set(span.attributes)
         for attribute in conventions:

@@ -99,6 +99,19 @@ async def test_the_key_arrives_as_it_is(panel):
 # ---- an injected session's settings do not change what an answer means -------------------------
 
 
+async def test_a_broken_connection_is_one_attempt_over_any_session(panel):
+    """aiohttp sends a GET again by itself, but for what the library puts before it."""
+    panel.fail(Fault("reset"), times=None)
+    async with aiohttp.ClientSession() as session:
+        policy = RetryPolicy(attempts=2, initial_delay=0)
+        async with VairoSMSClient(
+            KEY, base_url=panel.base_url, session=session, retry=policy
+        ) as client:
+            with pytest.raises(VairoSMSConnectionError):
+                await client.get_gonderim(52)
+    assert panel.requests == 2
+
+
 async def test_a_session_with_settings_of_its_own(panel):
     async with aiohttp.ClientSession(
         raise_for_status=True,

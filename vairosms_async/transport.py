@@ -33,36 +33,29 @@ _NO_TIMEOUT = aiohttp.ClientTimeout()
 
 
 def open_session(max_connections: int) -> aiohttp.ClientSession:
-    """Open a session of the library's own: no cookies kept, one request an exchange."""
+    """Open a session of the library's own, which keeps no cookies."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=max_connections),
         headers=HEADERS,
         cookie_jar=aiohttp.DummyCookieJar(),
-        middlewares=(_one_request,),
     )
 
 
 async def _one_request(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    # aiohttp sends a GET a second time, at once and unasked, when its connection breaks. Attempts
-    # are the RetryPolicy's to count and to space, or a panel that is down gets twice as many.
     try:
         return await handler(request)
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as exc:
+        # aiohttp sends a GET a second time, at once and unasked, when its connection breaks.
+        # Attempts are the RetryPolicy's to count and to space, or a panel that is down gets twice
+        # as many.
         if isinstance(exc, aiohttp.ClientConnectorError):
             raise
         raise aiohttp.ClientConnectionError("connection lost") from exc
-
-
-async def _without_url(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    # The hooks of tracers (OpenTelemetry's, say) see aiohttp's exceptions before `explain` does,
-    # and write down their text; these two sorts print the URL.
-    try:
-        return await handler(request)
     except (aiohttp.ClientResponseError, aiohttp.ConnectionTimeoutError) as exc:
+        # The hooks of tracers (OpenTelemetry's, say) see aiohttp's exceptions before `explain`
+        # does, and write down their text; these two sorts print the URL.
         keyless = _say_without_url(exc)
     raise keyless
 
@@ -102,9 +95,10 @@ class Transport:
         # What the caller's session says of itself goes out as it is.
         missing = {k: v for k, v in HEADERS.items() if k not in session.headers}
         self._headers = missing or None
-        # A request's middlewares stand in for its session's, so those are given along.
+        # A request's middlewares stand in for its session's, so those are given along. They have
+        # no public name; should they have another one day, the session is left as it is.
         sessions = getattr(session, "_middlewares", None)
-        self._middlewares = None if sessions is None else (_without_url, *sessions)
+        self._middlewares = None if sessions is None else (_one_request, *sessions)
         _keep_read_buffers_in_the_heap()
 
     async def exchange(
