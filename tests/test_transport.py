@@ -25,6 +25,7 @@ from vairosms_async import (
     VairoSMSTimeoutError,
     redact_url,
 )
+from vairosms_async.sandbox import Fault
 from vairosms_async.transport import MAX_BODY
 
 ONCE = RetryPolicy(attempts=1)
