@@ -5,7 +5,6 @@
 It prints what disagrees and exits with 1. With --notes, stdout has the version's section of the
 changelog.
 """
-# ruff: noqa: INP001, T201
 
 import argparse
 import re

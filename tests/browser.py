@@ -5,7 +5,9 @@ from contextlib import contextmanager
 
 from selenium import webdriver
 
-CHROMIUM = shutil.which("chromium") and shutil.which("chromedriver")
+# Debian's and Google's, which are the same program.
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = CHROMIUM and shutil.which("chromedriver")
 
 _OPTIONS = (
     "--headless=new",
@@ -23,11 +25,11 @@ _OPTIONS = (
 def browser(width=1000, height=760):
     """Run a browser with a window of this size."""
     options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
+    options.binary_location = CHROMIUM
     for option in (*_OPTIONS, f"--window-size={width},{height}"):
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(CHROMIUM))
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
     try:
         yield driver
     finally:

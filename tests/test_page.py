@@ -4,7 +4,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser import CHROMIUM, browser
+from tests.browser import DRIVER, browser
 from tests.cli import Panel, serving, until
 from tests.helpers import KEY, assert_no_key, example
 from tests.services import service_process
@@ -12,7 +12,7 @@ from vairosms_async.sandbox import Fault
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium and chromium-driver"),
+    pytest.mark.skipif(not DRIVER, reason="needs Debian's chromium and chromium-driver"),
 ]
 
 

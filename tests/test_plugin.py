@@ -13,7 +13,7 @@ from vairosms_async.sandbox import Fault, SandboxPanel
 
 # The users' runs have settings of their own, which make errors of warnings; what comes before
 # those are read (pytest 9.0 on Python 3.12.1 has some) is none.
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 LOOKUP = """
 async def test_lookup(vairosms_client, vairosms_panel):

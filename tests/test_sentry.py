@@ -4,65 +4,34 @@ Sentry changes aiohttp, logging and more for good, so each of these runs in a pr
 """
 
 import asyncio
-import inspect
 import json
 import logging
 import os
 import subprocess
 import sys
-import textwrap
 from functools import partial
 from urllib.parse import quote
 
 import pytest
 
 from tests.helpers import KEY, KEY_FORMS, assert_no_key
+from tests.readme import snippet_with
 from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSError
 from vairosms_async.sandbox import Fault, SandboxPanel
 
 pytestmark = pytest.mark.slow
 
 
-def sentry_recipe():
-    import os
-    from urllib.parse import quote
+WITHOUT_RECIPE = """
+import sentry_sdk
 
-    import sentry_sdk
-
-    from vairosms_async import redact_url
-
-    key = os.environ["VAIROSMS_API_KEY"].strip()
-
-    def without_key(value, hint=None):
-        if isinstance(value, dict):
-            return {name: without_key(inner) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [without_key(inner) for inner in value]
-        if isinstance(value, str):
-            return redact_url(value).replace(key, "***").replace(quote(key, safe=""), "***")
-        return value
-
-    sentry_sdk.init(
-        dsn="https://public@o0.ingest.sentry.io/0",
-        before_send=without_key,
-        before_send_transaction=without_key,
-    )
-
-
-def without_recipe():
-    import sentry_sdk
-
-    sentry_sdk.init(dsn="https://public@o0.ingest.sentry.io/0")
-
-
-def code_of(function):
-    """Give a function's body, as README would show it."""
-    return textwrap.dedent(inspect.getsource(function).partition("\n")[2])
+sentry_sdk.init(dsn="https://public@o0.ingest.sentry.io/0")
+"""
 
 
 @pytest.fixture
 def recipe():
-    return code_of(sentry_recipe)
+    return snippet_with("sentry_sdk")
 
 
 # ---- what the child does -----------------------------------------------------------------------
@@ -194,7 +163,7 @@ def test_nor_have_its_logs(recipe):
 
 
 def test_without_the_recipe_the_key_is_in_envelopes():
-    items, text = envelopes_with(code_of(without_recipe))
+    items, text = envelopes_with(WITHOUT_RECIPE)
     assert set(parts(items)) >= PARTS
     assert sum(form in text for form in KEY_FORMS) > 1
 

@@ -118,7 +118,7 @@ def test_a_users_test_with_anyios_plugin(tmp_path):
     settings = "[pytest]\nasyncio_mode=strict\nasyncio_default_fixture_loop_scope=function\n"
     Path(tmp_path, "pytest.ini").write_text(settings)
     ran = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-m", "pytest", "-W", "error", "-v"],
+        [sys.executable, "-X", "dev", "-m", "pytest", "-W", "error", "-v"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
         capture_output=True,
