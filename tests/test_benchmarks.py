@@ -1,15 +1,21 @@
 """What README says of the benchmarks, and their arithmetic. What they measure is no test."""
 
+import re
 from pathlib import Path
 
 from tests.benchmarks import compare, report
+from tests.readme import README, TURKISH
 
 HERE = Path(__file__).parent
 
 
-def test_readme_shows_the_results():
-    results = report.read(HERE / "benchmarks")
-    assert report.table(results) in (HERE.parent / "README.md").read_text("utf-8")
+def test_both_readmes_show_the_results():
+    table = report.table(report.read(HERE / "benchmarks"))
+    assert table in README
+    assert report.turkish(table) in TURKISH
+    assert not re.search(
+        r"hand|lookup|worker[^l0-9 ']|memory|answer|times|cores", report.turkish(table)
+    )
 
 
 def test_readme_keeps_the_rest(tmp_path):
@@ -17,7 +23,7 @@ def test_readme_keeps_the_rest(tmp_path):
     readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
     results = report.read(HERE / "benchmarks")
     for _ in range(2):
-        report.put_into(readme, results)
+        report.put_into(readme, report.table(results))
         text = readme.read_text("utf-8")
         assert text == f"before\n{report.BEGIN}\n{report.table(results)}\n{report.END}\nafter\n"
 

@@ -32,7 +32,9 @@ def main() -> None:
         print(json.dumps(results, indent=2))
     elif set(PARTS) <= set(results):
         report.plot(HERE, results)
-        report.put_into(HERE.parent.parent / "README.md", results)
+        table, root = report.table(results), HERE.parent.parent
+        report.put_into(root / "README.md", table)
+        report.put_into(root / "README.tr.md", report.turkish(table))
 
 
 def machine() -> dict[str, str]:

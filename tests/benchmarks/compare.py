@@ -10,7 +10,9 @@ from typing import Any
 
 Cost = dict[str, float]
 
-CLIENT_CORE, SERVER_CORE = (*sorted(os.sched_getaffinity(0)), 0, 0)[:2]
+# Elsewhere than on Linux they cannot be measured; but what is here can be imported.
+_cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+CLIENT_CORE, SERVER_CORE = (*_cores, 0, 0)[:2]
 ON_CORE = ("taskset", "-c", str(CLIENT_CORE))
 
 # With bytecode, as it is where packages are installed: or an import would be a compilation.
