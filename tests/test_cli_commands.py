@@ -20,6 +20,7 @@ import pytest
 
 from tests.cli import Panel, Ran, finish, run, runner_here, serving, start
 from tests.helpers import example
+from tests.platforms import posix
 from vairosms_async import __version__
 from vairosms_async import cli as the_cli
 from vairosms_async.cli.offloop import off_loop
@@ -190,6 +191,7 @@ def test_wait_as_json_and_its_end(panel):
 # ---- sandbox -----------------------------------------------------------------------------------
 
 
+@posix
 @pytest.mark.slow
 def test_the_sandbox_says_how_to_try_it():
     child = start("sandbox", "--port", "0", "--packets", "3", "--latency", "0.01-0.02", bufsize=0)
@@ -230,6 +232,7 @@ def test_no_latency(here, latency):
     assert "is not like 0.2 or 0.05-0.3" in err
 
 
+@posix
 @pytest.mark.parametrize("latency", ["0.5", "0-0.25"])
 def test_served_in_this_process(here, latency):
     args = ("sandbox", "--port", "0", "--latency", latency)
@@ -366,6 +369,7 @@ def test_a_proxy_that_is_not_there(here, monkeypatch):
     assert (code, "no connection to the proxy" in out) == (1, True)
 
 
+@posix
 @pytest.mark.parametrize("args", [["get", "52"], ["wait", "52"]])
 def test_interrupted_here(here, panel, args):
     panel.fail(Fault("hang"), times=None)
@@ -381,6 +385,7 @@ def test_the_module_here(monkeypatch, capsys):
     assert capsys.readouterr().out.startswith(f"vairosms {__version__} ")
 
 
+@posix
 def test_a_reader_who_leaves(here, monkeypatch):
     reading, writing = os.pipe()
     os.close(reading)
@@ -464,6 +469,7 @@ def test_a_blocking_call_that_outlives_its_loop():
 # ---- signals -----------------------------------------------------------------------------------
 
 
+@posix
 def test_nohup_is_heard():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -501,6 +507,7 @@ def test_words_that_nobody_can_hear(monkeypatch):
     assert moved == [(None, 2)]
 
 
+@posix
 def test_a_second_signal_in_this_process(monkeypatch):
     class Left(BaseException):
         pass

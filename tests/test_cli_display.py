@@ -16,6 +16,7 @@ from rich.console import Console
 
 from tests.cli import VAIROSMS, Panel, environment, serving
 from tests.helpers import assert_no_key, example
+from tests.platforms import posix
 from vairosms_async import (
     GonderimResult,
     PaketDurum,
@@ -35,7 +36,8 @@ NOT_FOUND = GonderimResult(9999, error=VairoSMSNotFoundError("gonderim 9999: HTT
 
 def screen(width=80, **options):
     options = {"force_terminal": False, "no_color": True} | options
-    return Console(file=io.StringIO(), width=width, highlight=False, **options)
+    options |= {"highlight": False, "legacy_windows": False}
+    return Console(file=io.StringIO(), width=width, **options)
 
 
 def shown(out):
@@ -295,6 +297,7 @@ def test_a_terminal_that_is_gone(clock):
     progress.note("x")
 
 
+@posix
 def test_readers_that_leave(monkeypatch):
     reading, writing = os.pipe()
     os.close(reading)
@@ -340,6 +343,8 @@ def panel():
 
 
 def on_a_terminal(panel, tmp_path, *args, size=(24, 80), **settings):
+    if sys.platform == "win32":
+        pytest.skip("pexpect has no terminals on Windows")
     (tmp_path / "ids").write_text("".join(f"{i}\n" for i in range(1, 801)))
     settings = {"TERM": "xterm-256color", "NO_COLOR": None, "COLUMNS": None} | settings
     env = environment(panel, **settings)
@@ -409,6 +414,7 @@ def test_another_encoding(panel, encoding):
     assert "INVALID_SOURCE_ADDRESS" in text
 
 
+@posix
 @pytest.mark.slow
 def test_ctrl_c_on_a_terminal(panel, tmp_path):
     (tmp_path / "ids").write_text("".join(f"{i}\n" for i in range(1, 801)))

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.platforms import posix
 from vairosms_async.cli.ids import MAX_LINE, QUOTED_LINES, IdReader
 from vairosms_async.cli.source import Input
 from vairosms_async.cli.trouble import Trouble
@@ -210,6 +211,7 @@ async def test_a_file_twice_over(tmp_path):
     assert await lines_of(source) == expected
 
 
+@posix
 async def test_what_cannot_be_read(tmp_path):
     source = Input(str(tmp_path / "none"), None, None)
     assert not source.is_regular()

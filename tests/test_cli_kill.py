@@ -24,9 +24,10 @@ from tests.cli import (
     whole_lines,
 )
 from tests.helpers import KEY, KEY_FORMS, assert_no_key
+from tests.platforms import linux
 from vairosms_async.sandbox import Fault
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, linux]
 
 OUTS = ["out.jsonl", "out.csv"]
 

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers import example
+from tests.platforms import posix
 from vairosms_async import (
     GonderimResult,
     PaketDurum,
@@ -232,7 +233,9 @@ def test_objects_that_are_none_of_ours(change):
 
 @pytest.fixture
 def opened(tmp_path):
-    fd = os.open(tmp_path / "out", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    fd = os.open(
+        tmp_path / "out", os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+    )
     yield fd, tmp_path / "out"
     os.close(fd)
 
@@ -303,6 +306,7 @@ async def test_a_disk_that_fails_at_the_end(opened, monkeypatch):
         await out.finish()
 
 
+@posix
 async def test_a_pipe_that_nobody_reads_any_more():
     reading, writing = os.pipe()
     os.close(reading)
@@ -382,6 +386,7 @@ def test_no_lock_where_there_is_no_folder(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@posix
 def test_no_lock_where_nothing_can_be_written(tmp_path):
     (tmp_path / ".out.lock").mkdir()
     with pytest.raises(Trouble, match="Is a directory"):

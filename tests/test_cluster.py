@@ -25,6 +25,7 @@ from distributed import Client, LocalCluster, Semaphore, get_worker
 from distributed.comm.core import CommClosedError
 
 from tests.helpers import KEY, assert_keyless, assert_no_key
+from tests.platforms import posix
 from vairosms_async import (
     VairoSMSAuthError,
     VairoSMSInvalidIdError,
@@ -632,6 +633,7 @@ async def test_two_processes_and_20_000_ids():
         assert panel.peak_in_flight <= CAP
 
 
+@posix
 @pytest.mark.slow
 async def test_a_worker_killed_in_the_middle_changes_nothing():
     async with (

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import KEY, assert_no_key
+from tests.platforms import posix
 from vairosms_async.sandbox import Fault, SandboxPanel
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -121,6 +122,7 @@ async def test_bulk_in_trouble(settings, tmp_path, name, args, setting, code, wh
     assert why in result[2]
 
 
+@posix
 @pytest.mark.parametrize("name", ["bulk_check.py", "single.py"])
 async def test_interrupted(panel, settings, tmp_path, name):
     panel.fail(Fault("hang"), times=None)
@@ -165,6 +167,7 @@ async def test_dask_bulk_without_a_scheduler(settings, tmp_path):
     assert "unknown address scheme" in err
 
 
+@posix
 @pytest.mark.slow
 async def test_dask_bulk_interrupted(panel, settings, tmp_path):
     """As in a terminal: every process of the group gets the signal, and one answers it."""

@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from tests.company import ForwardProxy, company_ca, forget_proxies
 from tests.helpers import KEY, assert_no_key
+from tests.platforms import posix
 from tests.readme import README, ROOT, TURKISH, blocks, snippet_with
 from vairosms_async import VairoSMSClient
 from vairosms_async.sandbox import SandboxPanel
@@ -69,8 +70,8 @@ def test_no_snippet_is_left_out():
     assert len(SNIPPETS) == README.count("```python")
 
 
+@posix
 @pytest.mark.parametrize("code", snippets("program"), ids=line_of)
-@pytest.mark.skipif(sys.platform == "win32", reason="uvloop does not run on Windows")
 def test_a_program(panel, capsys, code):
     exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})
     assert "SONLANDI" in capsys.readouterr().out
@@ -215,6 +216,7 @@ def shell(panel, tmp_path):
     return run
 
 
+@posix
 @pytest.mark.slow
 @pytest.mark.parametrize("line", commands())
 def test_a_command(shell, line):
@@ -223,6 +225,7 @@ def test_a_command(shell, line):
     assert_no_key(ran.stdout + ran.stderr)
 
 
+@posix
 @pytest.mark.slow
 def test_the_summary_is_like_the_one_shown(shell):
     [shown] = [block for block in blocks(README, "console") if "vairosms bulk" in block]

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import sys
 from collections import Counter
 
 import aiohttp
@@ -11,6 +10,7 @@ import pytest
 from attrs import frozen
 
 from tests.helpers import KEY, assert_no_key, bulk_tasks
+from tests.platforms import posix
 from tests.services import SERVICES, load, service_process
 from vairosms_async import RetryPolicy, VairoSMSClient
 from vairosms_async.sandbox import Fault
@@ -202,8 +202,8 @@ async def test_fifty_callers_of_whom_half_hang_up(service, session, panel):
     assert panel.requests == asked + 1
 
 
+@posix
 @pytest.mark.parametrize("name", SERVICES)
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to send")
 async def test_a_shutdown_during_a_bulk_is_clean(name, panel, session):
     panel._latency = (0.05, 0.05)
     settings = {"VAIROSMS_API_KEY": KEY, "VAIROSMS_BASE_URL": panel.base_url}
