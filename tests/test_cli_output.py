@@ -233,9 +233,8 @@ def test_objects_that_are_none_of_ours(change):
 
 @pytest.fixture
 def opened(tmp_path):
-    fd = os.open(
-        tmp_path / "out", os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-    )
+    binary = getattr(os, "O_BINARY", 0)
+    fd = os.open(tmp_path / "out", os.O_RDWR | os.O_CREAT | os.O_APPEND | binary)
     yield fd, tmp_path / "out"
     os.close(fd)
 
