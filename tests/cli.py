@@ -1,16 +1,12 @@
 """What the tests of the command share: a panel in a thread, and ways to run the command."""
 
-import asyncio
 import csv
 import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections import defaultdict
-from concurrent.futures import Future
-from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import frozen
@@ -40,34 +36,6 @@ class Panel(SandboxPanel):
         self.clear_faults()
         self.times.clear()
         return self
-
-
-@contextmanager
-def serving(panel):
-    """Run a panel in a thread of its own, so that a test may block."""
-    ready, loop = Future(), asyncio.new_event_loop()
-
-    def serve():
-        asyncio.set_event_loop(loop)
-        try:
-            ready.set_result(loop.run_until_complete(panel.start()))
-            loop.run_forever()
-            loop.run_until_complete(panel.stop())
-        except BaseException as exc:  # whoever waits for the panel hears of it
-            ready.set_exception(exc)
-            raise
-        finally:
-            asyncio.set_event_loop(None)
-            loop.close()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    ready.result(10)
-    try:
-        yield panel
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
 
 
 def until(condition, seconds=20):

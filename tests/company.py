@@ -8,8 +8,10 @@ from contextlib import suppress
 
 import trustme
 
+from vairosms_async.sandbox.thread import InThread
 
-class ForwardProxy:
+
+class ForwardProxy(InThread):
     """An HTTP proxy for CONNECT, which may ask for a name and a password (``"name:password"``).
 
     It keeps what it was asked (`asked`), and all bytes that its clients sent (`heard`).

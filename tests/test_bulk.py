@@ -493,6 +493,7 @@ async def test_two_iterations_at_once_keep_to_the_cap(panel, client):
     assert panel.peak_in_flight <= 8
 
 
+@pytest.mark.slow
 async def test_memory_does_not_grow_with_the_number_of_ids(panel):
     import tracemalloc
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import Panel, Ran, check_complete, rows_of, runner_here, serving, whole_lines
+from tests.cli import Panel, Ran, check_complete, rows_of, runner_here, whole_lines
 from tests.helpers import KEY, example
 from tests.platforms import linux, posix
 from vairosms_async.cli import bulk as bulk_module
@@ -26,7 +26,7 @@ from vairosms_async.sandbox import Fault
 
 @pytest.fixture(scope="module")
 def the_panel():
-    with serving(Panel(packets=300, settle_time=0.0)) as panel:
+    with Panel(packets=300, settle_time=0.0) as panel:
         yield panel
 
 

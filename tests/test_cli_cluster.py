@@ -16,7 +16,6 @@ from tests.cli import (
     finish,
     rows_of,
     runner_here,
-    serving,
     start,
     until,
     whole_lines,
@@ -41,7 +40,7 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def the_panel():
-    with serving(Panel(packets=3000, settle_time=0.0)) as panel:
+    with Panel(packets=3000, settle_time=0.0) as panel:
         yield panel
 
 
@@ -150,7 +149,7 @@ def test_what_does_not_go_with_it(vairosms, panel, monkeypatch):
 def test_interrupted_while_the_cluster_starts(tmp_path, monkeypatch, after):
     monkeypatch.chdir(tmp_path)
     write_ids(range(1, 3001))
-    with serving(Panel(packets=3000, settle_time=0.0, latency=0.2)) as panel:
+    with Panel(packets=3000, settle_time=0.0, latency=0.2) as panel:
         child = start("bulk", "ids", "-o", "out", "--scheduler", "local", panel=panel,
                       start_new_session=True)  # fmt: skip
         until(lambda: Path("out").exists())
@@ -169,7 +168,7 @@ def test_ended_and_resumed_on_processes_of_its_own(tmp_path, monkeypatch, how):
     monkeypatch.chdir(tmp_path)
     write_ids(range(1, 6_001))
     given = ("bulk", "ids", "-o", "out.jsonl", "--scheduler", "local")
-    with serving(Panel(packets=6_000, settle_time=0.0, latency=0.01)) as panel:
+    with Panel(packets=6_000, settle_time=0.0, latency=0.01) as panel:
         child = start(*given, panel=panel, start_new_session=True)
         until(lambda: whole_lines("out.jsonl").count(b"\n") > 600)
         if how == signal.SIGINT:  # from a terminal it is sent to every process of the command

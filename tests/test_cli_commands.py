@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.cli import Panel, Ran, finish, run, runner_here, serving, start
+from tests.cli import Panel, Ran, finish, run, runner_here, start
 from tests.helpers import example
 from tests.platforms import posix
 from vairosms_async import __version__
@@ -33,7 +33,7 @@ COMMANDS = ["demo", "get", "bulk", "wait", "sandbox"]
 
 @pytest.fixture(scope="module")
 def the_panel():
-    with serving(Panel(packets=100, settle_time=0.0)) as panel:
+    with Panel(packets=100, settle_time=0.0) as panel:
         yield panel
 
 

@@ -14,7 +14,7 @@ import pexpect
 import pytest
 from rich.console import Console
 
-from tests.cli import VAIROSMS, Panel, environment, serving
+from tests.cli import VAIROSMS, Panel, environment
 from tests.helpers import assert_no_key, example
 from tests.platforms import posix
 from vairosms_async import (
@@ -337,7 +337,7 @@ def test_a_bar_fits(clock, tally, width):
 
 @pytest.fixture(scope="module")
 def panel():
-    with serving(Panel(packets=1000, settle_time=0.0, latency=0.02)) as panel:
+    with Panel(packets=1000, settle_time=0.0, latency=0.02) as panel:
         panel.fail(Fault("status", 429, retry_after=1), times=1, id=400)
         yield panel
 

@@ -18,7 +18,6 @@ from tests.cli import (
     finish,
     rows_of,
     run,
-    serving,
     start,
     until,
     whole_lines,
@@ -34,7 +33,7 @@ OUTS = ["out.jsonl", "out.csv"]
 
 @pytest.fixture(scope="module")
 def slow_panel():
-    with serving(Panel(packets=3000, settle_time=0.0, latency=(0.005, 0.015))) as panel:
+    with Panel(packets=3000, settle_time=0.0, latency=(0.005, 0.015)) as panel:
         yield panel
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import Panel, check_complete, run, serving
+from tests.cli import Panel, check_complete, run
 from tests.company import ForwardProxy, company_ca
 
 pytestmark = pytest.mark.slow
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 def company(tmp_path_factory):
     """A panel with a certificate of a private authority, and that authority's file."""
     bundle, context = company_ca(tmp_path_factory.mktemp("ca"))
-    with serving(Panel(packets=300, ssl_context=context)) as panel:
+    with Panel(packets=300, ssl_context=context) as panel:
         panel.bundle = bundle
         yield panel
 
@@ -27,7 +27,7 @@ def panel(company):
 
 @pytest.fixture
 def proxy():
-    with serving(ForwardProxy()) as proxy:
+    with ForwardProxy() as proxy:
         yield proxy
 
 
@@ -70,7 +70,7 @@ def test_past_the_proxy(panel, proxy, no_proxy):
 
 
 def test_a_proxy_with_a_password(panel):
-    with serving(ForwardProxy("ayse:parola")) as proxy:
+    with ForwardProxy("ayse:parola") as proxy:
         assert get(panel, HTTPS_PROXY=f"http://ayse:parola@{proxy.address}").code == 0
         ran = get(panel, HTTPS_PROXY=f"http://ayse:yanlis-parola@{proxy.address}")
         assert ran.code == 1
@@ -87,7 +87,7 @@ def test_a_proxy_that_is_not_there(panel):
 
 def test_a_panel_of_plain_http_is_asked_past_the_proxy(proxy):
     """Its key is no proxy's business: such a panel is on this machine."""
-    with serving(Panel()) as panel:
+    with Panel() as panel:
         settings = {f"{s}_PROXY": f"http://{proxy.address}" for s in ("HTTP", "HTTPS", "ALL")}
         settings |= {name.lower(): value for name, value in settings.items()}
         assert run("get", "52", panel=panel, settings=settings).code == 0

@@ -5,7 +5,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser import DRIVER, browser
-from tests.cli import Panel, serving, until
+from tests.cli import Panel, until
 from tests.helpers import KEY, assert_no_key, example
 from tests.services import service_process
 from vairosms_async.sandbox import Fault
@@ -52,7 +52,7 @@ class Page:
 
 @pytest.fixture(scope="module")
 def panel():
-    with serving(Panel(packets=1000, settle_time=0.0)) as panel:
+    with Panel(packets=1000, settle_time=0.0) as panel:
         yield panel
 
 

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from contextlib import aclosing
 
 import looptime
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -146,6 +147,7 @@ def on_a_fast_clock(work):
         return runner.run(work)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     scripts,
@@ -166,6 +168,7 @@ def test_promises_hold_on_any_schedule(script, latencies, work, leave_at):
             assert steps[-1] != "ok"
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=4)
 @given(st.lists(st.sampled_from(["500", "cut", "close"]), min_size=3, max_size=3), waits)
 def test_a_panel_that_is_down_is_asked_within_the_budget(steps, latencies):

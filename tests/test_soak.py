@@ -7,6 +7,7 @@ import pytest
 from tests.soak import soak
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
 async def test_soak():
     told = await soak(5000)

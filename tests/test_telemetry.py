@@ -201,6 +201,7 @@ SESSIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("session", SESSIONS)
 @pytest.mark.parametrize("name", SCENES)
 async def test_opentelemetry_has_no_key(telemetry, conventions, name, session):
