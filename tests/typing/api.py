@@ -4,12 +4,15 @@ Checked by mypy and pyright in strict mode, never run.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any, assert_type
 from zoneinfo import ZoneInfo
 
 import aiohttp
 import numpy as np
+import pytest
+from aiolimiter import AsyncLimiter
 
 from vairosms_async import (
     Gonderim,
@@ -27,7 +30,9 @@ from vairosms_async import (
     gonderim_to_dict,
     redact_url,
 )
+from vairosms_async.cluster import bulk_check
 from vairosms_async.sandbox import Fault, SandboxPanel
+from vairosms_async.sandbox.plugin import pytest_configure
 
 
 async def ids_from_database() -> AsyncIterator[int]:
@@ -107,6 +112,26 @@ async def everything(session: aiohttp.ClientSession) -> None:
         panel.fail(Fault("html", 503), Fault(retry_after=3), times=2, id=52)
         assert_type(client.with_options(timeout=5, tz=None), VairoSMSClient)
         assert_type(panel.requests_by_id[52], int)
+
+
+async def on_a_cluster() -> None:
+    async with aclosing(bulk_check(range(9), workers=2, max_concurrency=64)) as results:
+        async for result in results:
+            assert_type(result, GonderimResult)
+
+
+def without_a_loop(config: pytest.Config) -> None:
+    pytest_configure(config)
+    with SandboxPanel(packets=50) as panel:
+        assert_type(panel, SandboxPanel)
+        client = VairoSMSClient(panel.api_key, rate_limiter=AsyncLimiter(50, 1))
+        assert_type(client, VairoSMSClient)
+
+
+@pytest.mark.asyncio
+async def test_lookup(vairosms_client: VairoSMSClient, vairosms_panel: SandboxPanel) -> None:
+    assert_type((await vairosms_client.get_gonderim(52)).is_final, bool)
+    assert_type(vairosms_panel.requests, int)
 
 
 async def misuse(client: VairoSMSClient) -> None:
