@@ -248,6 +248,16 @@ async def test_a_panel_in_a_thread_beside_a_loop():
             assert (await client.get_gonderim(7000)).is_final
 
 
+def test_a_panel_in_a_thread_that_cannot_stop():
+    class Panel(SandboxPanel):
+        async def stop(self):
+            await super().stop()
+            raise OSError("no")
+
+    with pytest.raises(OSError, match="no"), Panel(KEY):
+        pass
+
+
 def test_a_panel_in_a_thread_that_cannot_start():
     with SandboxPanel(KEY) as panel:
         port = int(panel.base_url.split(":")[2].split("/")[0])

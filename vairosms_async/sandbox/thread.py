@@ -16,6 +16,7 @@ class InThread(ABC):
     _in_thread = False
     _thread: threading.Thread
     _stop: _Stop
+    _ended: "Future[None]"
 
     @abstractmethod
     async def start(self) -> None:
@@ -29,8 +30,9 @@ class InThread(ABC):
         if self._in_thread:
             raise RuntimeError("it is running in a thread already")
         started: Future[_Stop] = Future()
+        self._ended = Future()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(started)), name=type(self).__name__, daemon=True
+            target=_run, args=(self, started, self._ended), name=type(self).__name__, daemon=True
         )
         self._thread.start()
         try:
@@ -51,14 +53,21 @@ class InThread(ABC):
         loop.call_soon_threadsafe(stop.set)
         self._thread.join()
         self._in_thread = False
+        self._ended.result()
 
-    async def _serve(self, started: "Future[_Stop]") -> None:
-        stop = asyncio.Event()
-        try:
-            await self.start()
-        except Exception as exc:  # noqa: BLE001 (whoever entered hears of it)
-            started.set_exception(exc)
-            return
-        started.set_result((asyncio.get_running_loop(), stop))
-        await stop.wait()
-        await self.stop()
+
+def _run(server: InThread, started: "Future[_Stop]", ended: "Future[None]") -> None:
+    try:
+        asyncio.run(_serve(server, started))
+    except BaseException as exc:  # noqa: BLE001 (whoever enters or leaves hears of it)
+        (ended if started.done() else started).set_exception(exc)
+    else:
+        ended.set_result(None)
+
+
+async def _serve(server: InThread, started: "Future[_Stop]") -> None:
+    stop = asyncio.Event()
+    await server.start()
+    started.set_result((asyncio.get_running_loop(), stop))
+    await stop.wait()
+    await server.stop()
