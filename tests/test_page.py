@@ -211,7 +211,7 @@ def test_a_refused_key_and_too_many_ids(page, panel):
     panel.clear_faults()
     page.run("document.querySelector('#ids').value = '1 '.repeat(10001)")
     page.find("form button").click()
-    until(lambda: page.status == "Sorgulanamadı: HTTP 422. Kaç numara var: 10.001.")
+    until(lambda: page.status == "Sorgulanamadı: HTTP 422. Girilen numara sayısı: 10.001.")
     assert [entry["level"] for entry in page.driver.get_log("browser")] == ["SEVERE"]  # the 422
 
 

@@ -21,32 +21,34 @@ _NAMES = {
 
 # What the table says, in the words of README.tr.md.
 _TURKISH = {
-    "aiohttp by hand, `gather`": "elle aiohttp, `gather`",
-    "aiohttp by hand, workers": "elle aiohttp, worker'larla",
-    "niquests by hand": "elle niquests",
-    "httpx by hand": "elle httpx",
+    "aiohttp by hand, `gather`": "elle yazılmış aiohttp, `gather`",
+    "aiohttp by hand, workers": "elle yazılmış aiohttp, worker'larla",
+    "niquests by hand": "elle yazılmış niquests",
+    "httpx by hand": "elle yazılmış httpx",
     "CPU a lookup, of what it is while glibc maps each read buffer": (
-        "Sorgu başına CPU; glibc her okuma tamponunu ayrıca eşlerkenkine göre"
+        "Sorgu başına CPU'nun, glibc her okuma tamponunu mmap ile ayırdığında harcanana oranı"
     ),
-    "as it falls": "kendi halinde",
+    "as it falls": "glibc kendi haline bırakıldığında harcanana oranı",
     "CPU a lookup": "sorgu başına CPU",
     "with uvloop": "uvloop ile",
-    "memory: 10,000 ids": "bellek: 10.000 numara",
-    "1,000,000 ids": "1.000.000 numara",
+    "memory: 10,000 ids": "bellek: 10.000 ID",
+    "1,000,000 ids": "1.000.000 ID",
     "20 ms of latency, ": "20 ms gecikme, aynı anda ",
-    " at once: of the ideal throughput": " sorgu: ideal hızın oranı",
+    " at once: of the ideal throughput": " sorgu: ulaşılan hızın ideal hıza oranı",
     "Reading the answer about a packet that was sent": "Gönderilmiş bir paketin yanıtını okumak",
     "Reading the answer about one that failed": "Hatalı bir paketin yanıtını okumak",
-    "pydantic, as exact": "pydantic, bizim kadar titiz",
-    "msgspec, times as text": "msgspec, saatler metin",
+    "pydantic, as exact": "pydantic (bizim kadar titiz)",
+    "msgspec, times as text": "msgspec (zamanlar metin olarak)",
     "`import vairosms_async`, of `import aiohttp`": (
-        "`import vairosms_async`, `import aiohttp` süresine göre"
+        "`import vairosms_async` süresinin `import aiohttp` süresine oranı"
     ),
-    "Speed of a Dask LocalCluster, of one process": "Dask LocalCluster hızı, tek sürece göre",
-    "cores, nginx on them too": "çekirdek, nginx de üzerlerinde",
+    "Speed of a Dask LocalCluster, of one process": (
+        "Dask LocalCluster hızının tek sürecin hızına oranı"
+    ),
+    "cores, nginx on them too": "çekirdek, nginx de bunların üzerinde",
     "one worker": "bir worker",
     "two workers": "iki worker",
-    " to ": " - ",
+    " to ": "-",
     "Measured on ": "Ölçüm: ",
     " with Python ": ", Python ",
     " on Linux": ", Linux",
