@@ -1,6 +1,7 @@
 """The results as a JSON file, as the table of both READMEs and as a plot."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -73,10 +74,17 @@ def put_into(readme: Path, table: str) -> None:
 
 
 def turkish(table: str) -> str:
-    """Say a table in Turkish. Its figures stay as they are."""
+    """Say a table in Turkish, with Turkish marks in its figures: 2.023 MB, 0,94 and %93."""
     for english, words in _TURKISH.items():
         table = table.replace(english, words)
-    return table
+    lines = table.splitlines()  # below the rows are versions, which keep their dots
+    return "\n".join(_turkish_figures(line) if line.startswith("|") else line for line in lines)
+
+
+def _turkish_figures(row: str) -> str:
+    row = re.sub(r"(?<=\d),(?=\d{3}\b)", ".", row)
+    row = re.sub(r"\b(\d+)%", r"%\1", row)
+    return re.sub(r"(?<![\w.])(\d+)\.(\d\d?)(?![\w.])", r"\1,\2", row)
 
 
 def table(results: Results) -> str:
