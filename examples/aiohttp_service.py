@@ -13,6 +13,7 @@ import asyncio
 import json
 import math
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, aclosing
 
@@ -57,6 +58,7 @@ async def connect(app: web.Application) -> AsyncIterator[None]:
         if os.environ.get("VAIROSMS_API_KEY"):
             client = VairoSMSClient(session=session)
         else:
+            print("No VAIROSMS_API_KEY: made-up packets of a sandbox panel.", file=sys.stderr)
             panel = await stack.enter_async_context(SandboxPanel(latency=(0.02, 0.2)))
             client = VairoSMSClient(panel.api_key, base_url=panel.base_url, session=session)
         app[CLIENT] = await stack.enter_async_context(client)
@@ -109,7 +111,8 @@ async def many(request: web.Request) -> web.StreamResponse:
         trouble = tell(error)
     except ConnectionResetError:
         return response  # the caller has hung up
-    await response.write(json.dumps({"answered": answered, "error": trouble}).encode() + b"\n")
+    last = {"complete": answered == len(given), "answered": answered, "error": trouble}
+    await response.write(json.dumps(last).encode() + b"\n")
     return response
 
 

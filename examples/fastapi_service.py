@@ -1,9 +1,11 @@
 """A web service in front of the panel, with FastAPI, and a page for people.
 
-    pip install 'fastapi >= 0.135' uvicorn
+    pip install 'fastapi >= 0.118' uvicorn
     python examples/fastapi_service.py                       # packets of an embedded sandbox panel
     VAIROSMS_API_KEY=... python examples/fastapi_service.py  # the real panel
-    uvicorn --app-dir examples fastapi_service:app --timeout-graceful-shutdown 30  # the same
+
+(``uvicorn fastapi_service:app`` serves it too; but then a shutdown waits for running bulks, or cuts
+them off after ``--timeout-graceful-shutdown`` seconds.)
 
     GET  /                 the page
     GET  /gonderim/{id}    one packet
@@ -14,22 +16,23 @@ It asks nobody who they are: put it behind what does before others can reach it.
 """
 
 import asyncio
+import json
 import math
 import os
 import socket
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import uvicorn
 from fastapi import Depends, FastAPI, Request
-from fastapi.responses import FileResponse, JSONResponse
-from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, Field
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from pydantic import BaseModel, Field, StrictInt, StrictStr
 
 from vairosms_async import (
-    GonderimResult,
     VairoSMSAPIError,
     VairoSMSAuthError,
     VairoSMSClient,
@@ -59,7 +62,7 @@ STATUS: dict[type, int] = {
 class Bulk(BaseModel):
     """The body of a request for many packets."""
 
-    ids: Annotated[list[int | str], Field(min_length=1, max_length=10_000)]
+    ids: Annotated[list[StrictInt | StrictStr], Field(min_length=1, max_length=10_000)]
 
 
 @asynccontextmanager
@@ -69,6 +72,7 @@ async def connect() -> AsyncGenerator[VairoSMSClient]:
         async with VairoSMSClient() as client:
             yield client
     else:
+        print("No VAIROSMS_API_KEY: made-up packets of a sandbox panel.", file=sys.stderr)
         async with (
             SandboxPanel(latency=(0.02, 0.2)) as panel,
             VairoSMSClient(panel.api_key, base_url=panel.base_url) as client,
@@ -77,14 +81,14 @@ async def connect() -> AsyncGenerator[VairoSMSClient]:
 
 
 @asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, VairoSMSClient]]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, VairoSMSClient]]:
     """Keep one client for all requests, from the start of the service to its end."""
+    app.state.stopping = asyncio.Event()
     async with connect() as client:
         yield {"vairosms": client}
 
 
 app = FastAPI(title="Gönderim Bilgisi", lifespan=lifespan)
-stopping = asyncio.Event()
 
 
 def vairosms(request: Request) -> VairoSMSClient:
@@ -104,6 +108,14 @@ async def explain(_: Request, error: VairoSMSError) -> JSONResponse:
     if isinstance(error, VairoSMSAPIError) and error.retry_after is not None:
         status, headers = 503, {"Retry-After": str(math.ceil(error.retry_after))}
     return JSONResponse(tell(error), status, headers)
+
+
+@app.exception_handler(RequestValidationError)
+async def refuse(_: Request, error: RequestValidationError) -> JSONResponse:
+    """Say what is wrong with a request, but not, as FastAPI does, all that was in it."""
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    return JSONResponse({"type": "invalid request", "message": f"{where}: {problem['msg']}"}, 422)
 
 
 @app.get("/", include_in_schema=False)
@@ -134,37 +146,37 @@ async def hang_up(request: Request) -> None:
         pass
 
 
-async def look_up(bulk: Bulk, client: Client) -> AsyncIterator[AsyncIterator[GonderimResult]]:
-    """Give the results of a bulk to a handler; end it when its answer ends, or is hung up on."""
+async def look_up(
+    bulk: Bulk, client: Client, request: Request
+) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+    """Give the lines of a bulk to a handler; end it when its answer ends, or is hung up on."""
 
     def ids() -> Iterator[int | str]:
         for gonderim_id in bulk.ids:
-            if stopping.is_set():
+            if request.app.state.stopping.is_set():
                 return
             yield gonderim_id
 
+    async def lines() -> AsyncGenerator[dict[str, Any]]:
+        answered, trouble = 0, None
+        try:
+            async for result in results:
+                answered += 1
+                yield {
+                    "id": result.id,
+                    "gonderim": result.gonderim and gonderim_to_dict(result.gonderim),
+                    "error": result.error and tell(result.error),
+                }
+        except VairoSMSAuthError as error:  # its status was sent long ago, so the last line says it
+            trouble = tell(error)
+        yield {"complete": answered == len(bulk.ids), "answered": answered, "error": trouble}
+
     results = client.iter_gonderimler(ids(), max_concurrency=BULK_CONCURRENCY)
-    async with aclosing(results):
-        yield results
+    async with aclosing(results), aclosing(lines()) as told:
+        yield told
 
 
-Results = Annotated[AsyncIterator[GonderimResult], Depends(look_up)]
-
-
-async def lines(results: AsyncIterator[GonderimResult]) -> AsyncGenerator[dict[str, Any]]:
-    """Write each result out, and at last how many there were and what ended them early."""
-    answered, trouble = 0, None
-    try:
-        async for result in results:
-            answered += 1
-            yield {
-                "id": result.id,
-                "gonderim": result.gonderim and gonderim_to_dict(result.gonderim),
-                "error": result.error and tell(result.error),
-            }
-    except VairoSMSAuthError as error:  # its status was sent long ago, so the last line says it
-        trouble = tell(error)
-    yield {"answered": answered, "error": trouble}
+Lines = Annotated[AsyncIterator[dict[str, Any]], Depends(look_up)]
 
 
 def tell(error: VairoSMSError) -> dict[str, str]:
@@ -173,17 +185,22 @@ def tell(error: VairoSMSError) -> dict[str, str]:
 
 
 @app.post("/gonderimler")
-async def many(results: Results) -> AsyncIterator[dict[str, Any]]:
+async def many(lines: Lines) -> StreamingResponse:
     """Tell what became of many packets, a line of JSON each."""
-    async for line in lines(results):
-        yield line
+    text = (f"{json.dumps(line)}\n" async for line in lines)
+    return StreamingResponse(text, media_type="application/jsonl")
 
 
-@app.post("/olaylar", response_class=EventSourceResponse)
-async def events(results: Results) -> AsyncIterator[ServerSentEvent]:
-    """Tell what became of many packets, an event each."""
-    async for line in lines(results):
-        yield ServerSentEvent(data=line, event="gonderim" if "id" in line else "son")
+@app.post("/olaylar")
+async def events(lines: Lines) -> StreamingResponse:
+    """Tell what became of many packets, an event each, and ``son`` at the end."""
+    text = (
+        f"event: {'gonderim' if 'id' in line else 'son'}\ndata: {json.dumps(line)}\n\n"
+        async for line in lines
+    )
+    # Or a proxy in front, such as nginx, keeps them back until they fill its buffer.
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(text, media_type="text/event-stream", headers=headers)
 
 
 class Server(uvicorn.Server):
@@ -191,10 +208,11 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ask no more ids, so that answers end with those that were asked."""
-        stopping.set()
+        app.state.stopping.set()
         await super().shutdown(sockets)
 
 
 if __name__ == "__main__":
     port = int(os.environ.get("PORT", "8000"))
-    Server(uvicorn.Config(app, port=port, timeout_graceful_shutdown=30)).run()
+    with suppress(KeyboardInterrupt):
+        Server(uvicorn.Config(app, port=port, timeout_graceful_shutdown=30)).run()

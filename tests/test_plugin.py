@@ -1,9 +1,10 @@
 """The pytest plugin, as the test suites of users meet it: each a pytest run of its own."""
 
-import asyncio
+import errno
 import os
 import threading
 import urllib.request
+from concurrent.futures import Future
 
 import pytest
 
@@ -50,8 +51,8 @@ def users_tests(pytester, monkeypatch):
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they have not what we have
     pytester.makeconftest('pytest_plugins = ["vairosms_async.sandbox.plugin"]')
 
-    def run(source, *plugins, ini="", **outcomes):
-        pytester.makepyprojecttoml(SETTINGS + ini)
+    def run(source, *plugins, settings=SETTINGS, ini="", **outcomes):
+        pytester.makepyprojecttoml(settings + ini)
         pytester.makepyfile(CHECK + source)
         args = [arg for plugin in plugins for arg in ("-p", plugin)]
         result = pytester.runpytest_inprocess("--strict-markers", *args)
@@ -101,6 +102,19 @@ def test_a_wider_loop_by_the_settings(users_tests):
     ini = "asyncio_mode = 'auto'\nasyncio_default_test_loop_scope = 'session'"
     two = LOOKUP + LOOKUP.replace("test_lookup", "test_again")
     users_tests(two, ASYNCIO, ini=ini, passed=2)
+
+
+def test_anyios_mark_where_pytest_asyncio_takes_every_test(users_tests):
+    """In its auto mode the test is pytest-asyncio's, whatever its mark, and so is the client."""
+    backend = "import pytest\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n"
+    source = backend + "\n@pytest.mark.anyio" + LOOKUP
+    users_tests(source, ANYIO, ASYNCIO, ini="asyncio_mode = 'auto'")
+
+
+def test_a_wider_loop_in_the_old_words(users_tests):
+    mark = "import pytest\npytestmark = pytest.mark.asyncio(scope='module')\n"
+    ignore = "filterwarnings = ['ignore:An asyncio pytest marker:DeprecationWarning']\n"
+    users_tests(mark + LOOKUP, ASYNCIO, settings="[tool.pytest.ini_options]\n" + ignore)
 
 
 def test_their_own_fixtures_on_top(users_tests):
@@ -188,6 +202,12 @@ def test_marks_give_the_panel_options(users_tests):
     )
 
 
+def test_a_mark_without_names_is_refused(users_tests):
+    source = "import pytest\n@pytest.mark.vairosms_panel(50)\ndef test_it(vairosms_panel): pass"
+    result = users_tests(source, errors=1)
+    result.stdout.fnmatch_lines(["*takes options by their names, as in packets=50*"])
+
+
 def test_faults_are_retried_at_once(users_tests):
     users_tests(
         """
@@ -206,7 +226,7 @@ def test_faults_are_retried_at_once(users_tests):
 
 def test_without_a_library_it_says_what_is_missing(users_tests):
     result = users_tests("def test_it(vairosms_client): pass", errors=1)
-    result.stdout.fnmatch_lines(["*vairosms_client needs pytest-asyncio, or anyio and*"])
+    result.stdout.fnmatch_lines(["*vairosms_client needs pytest-asyncio >= 0.24, or anyio*"])
 
 
 def test_without_pytest_asyncio_installed(users_tests, pytester):
@@ -242,9 +262,10 @@ async def test_a_panel_in_a_thread_beside_a_loop():
         packet = {"id": 7000, "paket_durum": 0}
         async with VairoSMSClient(KEY, base_url=panel.base_url) as client:
             given = dict(panel._find(52)) | packet
-            panel.add_gonderim(given, then=given | {"paket_durum": 1}, after=0.05)
+            now = panel._clock
+            panel.add_gonderim(given, then=given | {"paket_durum": 1}, after=3600)
             assert not (await client.get_gonderim(7000)).is_final
-            await asyncio.sleep(0.06)
+            panel._clock = lambda: now() + 3600
             assert (await client.get_gonderim(7000)).is_final
 
 
@@ -258,11 +279,34 @@ def test_a_panel_in_a_thread_that_cannot_stop():
         pass
 
 
+def test_ctrl_c_while_a_panel_starts_in_its_thread(monkeypatch):
+    """It is raised, and the panel stops as soon as it has started."""
+
+    result, panel = Future.result, SandboxPanel(KEY)
+
+    def interrupted(self):
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        return result(self)
+
+    monkeypatch.setattr(Future, "result", interrupted)
+    with pytest.raises(KeyboardInterrupt), panel:
+        pass
+    monkeypatch.undo()
+    for thread in threading.enumerate():
+        if thread.name == "SandboxPanel":
+            thread.join(10)
+            assert not thread.is_alive()
+    with panel:  # again
+        assert panel.base_url
+
+
 def test_a_panel_in_a_thread_that_cannot_start():
     with SandboxPanel(KEY) as panel:
         port = int(panel.base_url.split(":")[2].split("/")[0])
-        with pytest.raises(OSError, match="in use"), SandboxPanel(KEY, port=port):
+        with pytest.raises(OSError, match=r".") as caught, SandboxPanel(KEY, port=port):
             pass
+        assert caught.value.errno == errno.EADDRINUSE
         with pytest.raises(RuntimeError, match="already"), panel:
             pass
         assert os.environ.get("VAIROSMS_API_KEY") is None

@@ -170,11 +170,13 @@ def _utf16(c: str) -> list[int]:
     return [int.from_bytes(units[i : i + 2]) for i in range(0, len(units), 2)]
 
 
-# Also where a whole URL is percent-encoded inside another one. There %26 ends the value; after a
-# plain "=" it is a part of it.
+# Also where a whole URL is percent-encoded inside another one, once or more often. There %26 ends
+# the value; after a plain "=" it is a part of it.
 _VALUE = r"[^&#\s\"'<>]"
 _API_KEY = re.compile(
-    rf"(api(?:_|%5f)key)(?:(=){_VALUE}*|(%3d)(?:(?!%26){_VALUE})*)", re.IGNORECASE
+    rf"(api(?:_|%(?:25)*5f)key)"
+    rf"(?:(=|\\u003d){_VALUE}*|(%(?:25)*3d)(?:(?!%(?:25)*26){_VALUE})*)",
+    re.IGNORECASE,
 )
 
 

@@ -46,21 +46,22 @@ async def _one_request(
 ) -> aiohttp.ClientResponse:
     try:
         return await handler(request)
-    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as exc:
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
         # aiohttp sends a GET a second time, at once and unasked, when its connection breaks.
         # Attempts are the RetryPolicy's to count and to space, or a panel that is down gets twice
         # as many.
-        if isinstance(exc, aiohttp.ClientConnectorError):
-            raise
-        raise aiohttp.ClientConnectionError("connection lost") from exc
+        plain: aiohttp.ClientError = aiohttp.ClientConnectionError("connection lost")
     except (aiohttp.ClientResponseError, aiohttp.ConnectionTimeoutError) as exc:
-        # The hooks of tracers (OpenTelemetry's, say) see aiohttp's exceptions before `explain`
-        # does, and write down their text; these two sorts print the URL.
-        keyless = _say_without_url(exc)
-    raise keyless
+        plain = _without_url(exc)
+    # Not from where it was caught, or the other would be in its context. The hooks of tracers
+    # (OpenTelemetry's, say) see aiohttp's exceptions before `explain` does and write down their
+    # text: these print the URL, or what a server that hung up had sent until then.
+    raise plain
 
 
-def _say_without_url(
+def _without_url(
     exc: aiohttp.ClientResponseError | aiohttp.ConnectionTimeoutError,
 ) -> aiohttp.ClientError:
     if isinstance(exc, aiohttp.ConnectionTimeoutError):

@@ -1,12 +1,15 @@
 """The sandbox panel's packets: the provider's two examples, and as many more as one likes."""
 
 import random
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import frozen
 
-from vairosms_async.models import PaketDurum
+from vairosms_async.convert import gonderim_from_dict, gonderim_to_dict
+from vairosms_async.errors import VairoSMSResponseError
+from vairosms_async.models import Gonderim, PaketDurum
 
 Packet = dict[str, Any]
 """A packet as the panel's JSON has it."""
@@ -121,3 +124,14 @@ def _in_state(packet: Packet, durum: PaketDurum, kod: str) -> Packet:
             "updated_at": zaman,
         }
     return packet
+
+
+def as_packet(gonderim: Gonderim | Mapping[str, Any]) -> Packet:
+    """Read a packet that a caller gives, in either shape."""
+    if isinstance(gonderim, Gonderim):
+        return gonderim_to_dict(gonderim)
+    try:
+        gonderim_from_dict(gonderim)
+    except VairoSMSResponseError as exc:
+        raise ValueError(str(exc)) from None
+    return dict(gonderim)

@@ -16,14 +16,12 @@ from typing import Any, Self
 from aiohttp import web
 
 from vairosms_async.arguments import MAX_ID
-from vairosms_async.convert import gonderim_from_dict, gonderim_to_dict
 from vairosms_async.endpoint import is_loopback, redact_url
-from vairosms_async.errors import VairoSMSResponseError
 from vairosms_async.models import Gonderim
 from vairosms_async.wire import API_KEY_HATALI
 
 from .faults import Fault, Faults, commit
-from .packets import EXAMPLES, Packet, Script, seeded
+from .packets import EXAMPLES, Packet, Script, as_packet, seeded
 from .thread import InThread
 
 _ROOT = "/Panel/api/v1"
@@ -50,7 +48,8 @@ class SandboxPanel(InThread):
     faults, latency and a rate limit can be asked for; counters tell what reached it.
 
     ``async with`` runs it on the event loop, ``with`` in a thread of its own, for tests that have
-    no event loop or block it. All its methods but `start` and `stop` may be called from any thread.
+    no event loop or block it. All its methods but `start` and `stop` may be called from any thread;
+    copy ``requests_by_id`` before you loop over it while requests come.
 
     Args:
         api_key: The key it accepts.
@@ -97,6 +96,8 @@ class SandboxPanel(InThread):
         self._seed = seed
         self._settle_time = settle_time
         self._latency = latency if isinstance(latency, tuple) else (latency, latency)
+        if rate_limit is not None:
+            _, _ = rate_limit  # now, and not in the middle of a test
         self._rate_limit = rate_limit
         self._host, self._port, self._ssl_context = host, port, ssl_context
         self._faults = Faults(fault_rate, seed)
@@ -109,6 +110,10 @@ class SandboxPanel(InThread):
         self._runner: web.AppRunner | None = None
         self.in_flight: int = 0
         self.reset_counters()
+
+    def __repr__(self) -> str:
+        where = self.base_url if self._runner else "not running"
+        return f"<{type(self).__name__} {where}>"
 
     def reset_counters(self) -> None:
         """Count from zero again."""
@@ -148,7 +153,7 @@ class SandboxPanel(InThread):
         Raises:
             ValueError: It is no packet; the message names the fields.
         """
-        packet, last = _as_packet(gonderim), None if then is None else _as_packet(then)
+        packet, last = as_packet(gonderim), None if then is None else as_packet(then)
         self._scripts[packet["id"]] = Script(packet, last, after), self._now()
 
     def fail(self, *faults: Fault, times: int | None = 1, id: int | None = None) -> None:
@@ -160,7 +165,7 @@ class SandboxPanel(InThread):
             id: Only requests for this packet; None (default) for any.
 
         Raises:
-            ValueError: ``times`` is below 1.
+            ValueError: ``times`` is below 1, or there is no fault.
             TypeError: One of them is no `Fault`.
         """
         self._faults.order(faults, times, id)
@@ -278,16 +283,6 @@ class SandboxPanel(InThread):
             began, count = now, 0
         self._window = began, count + 1
         return None if count < allowed else math.ceil(began + seconds - now)
-
-
-def _as_packet(gonderim: Gonderim | Mapping[str, Any]) -> Packet:
-    if isinstance(gonderim, Gonderim):
-        return gonderim_to_dict(gonderim)
-    try:
-        gonderim_from_dict(gonderim)
-    except VairoSMSResponseError as exc:
-        raise ValueError(str(exc)) from None
-    return dict(gonderim)
 
 
 def _json(answer: Any) -> bytes:

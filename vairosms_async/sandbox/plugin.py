@@ -9,9 +9,11 @@ One line in the ``conftest.py`` of your tests' root folder switches them on::
         assert vairosms_panel.requests == 1
 
 ``vairosms_panel`` needs nothing but pytest, and serves tests without an event loop too;
-``vairosms_client`` needs pytest-asyncio, in either mode, or anyio's plugin.
+``vairosms_client`` needs pytest-asyncio (0.24 or newer), in either mode, or anyio's
+plugin.
 """
 
+import inspect
 from collections.abc import AsyncGenerator, Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -37,12 +39,15 @@ def vairosms_panel(request: pytest.FixtureRequest) -> Iterator[SandboxPanel]:
     """A `SandboxPanel` for this test, running in a thread of its own.
 
     ``@pytest.mark.vairosms_panel(packets=50, latency=0.1)`` gives it options, on a test, a class or
-    (``pytestmark``) a module; the nearest counts. While it runs, the environment's
-    ``VAIROSMS_API_KEY`` and ``VAIROSMS_BASE_URL`` name it, so that a client that your own code
-    makes talks to it too, and never to the real panel.
+    (``pytestmark``) a module; where several give the same one, the nearest counts. While it runs,
+    the environment's ``VAIROSMS_API_KEY`` and ``VAIROSMS_BASE_URL`` name it, and a client that your
+    code makes meanwhile talks to it. One that was made before, at import or in a fixture that does
+    not ask for this one, does not.
     """
     options: dict[str, Any] = {}
     for mark in request.node.iter_markers(_MARK):
+        if mark.args:
+            pytest.fail(f"the mark {_MARK} takes options by their names, as in packets=50")
         options = mark.kwargs | options
     with SandboxPanel(**options) as panel, pytest.MonkeyPatch.context() as environment:
         environment.setenv("VAIROSMS_API_KEY", panel.api_key)
@@ -66,19 +71,25 @@ def vairosms_client(
 def _fixture_for(request: pytest.FixtureRequest) -> str:
     # Each library runs an async fixture on its own loop, and tells its fixtures by their
     # decorators. So there is one for either, and one a scope of pytest-asyncio's loops.
-    if "anyio_backend" in request.fixturenames:
+    mark = request.node.get_closest_marker("asyncio")  # in auto mode every async test has it
+    if mark is None and "anyio_backend" in request.fixturenames:
         backend = request.getfixturevalue("anyio_backend")
         if backend != "asyncio" and backend[0] != "asyncio":
             pytest.fail("aiohttp needs asyncio: let your fixture anyio_backend return 'asyncio'")
         return "_vairosms_client_anyio"
-    try:
-        scope = request.config.getini("asyncio_default_test_loop_scope")
-    except ValueError:
-        pytest.fail("vairosms_client needs pytest-asyncio, or anyio and @pytest.mark.anyio")
-    mark = request.node.get_closest_marker("asyncio")
+    if _ini(request.config, "asyncio_mode") is None or "_vairosms_client_function" not in globals():
+        pytest.fail("vairosms_client needs pytest-asyncio >= 0.24, or anyio and @pytest.mark.anyio")
+    scope = _ini(request.config, "asyncio_default_test_loop_scope") or "function"
     if mark is not None:
-        scope = mark.kwargs.get("loop_scope") or scope
+        scope = mark.kwargs.get("loop_scope") or mark.kwargs.get("scope") or scope
     return f"_vairosms_client_{scope}"
+
+
+def _ini(config: pytest.Config, name: str) -> Any:
+    try:
+        return config.getini(name)
+    except ValueError:  # no plugin has it
+        return None
 
 
 async def _client() -> AsyncGenerator[VairoSMSClient]:
@@ -98,8 +109,9 @@ if find_spec("pytest_asyncio") is not None:
 
         return pytest_asyncio.fixture(client, loop_scope=scope, name=f"_vairosms_client_{scope}")
 
-    _vairosms_client_function = _on_loop("function")
-    _vairosms_client_class = _on_loop("class")
-    _vairosms_client_module = _on_loop("module")
-    _vairosms_client_package = _on_loop("package")
-    _vairosms_client_session = _on_loop("session")
+    if "loop_scope" in inspect.signature(pytest_asyncio.fixture).parameters:
+        _vairosms_client_function = _on_loop("function")
+        _vairosms_client_class = _on_loop("class")
+        _vairosms_client_module = _on_loop("module")
+        _vairosms_client_package = _on_loop("package")
+        _vairosms_client_session = _on_loop("session")

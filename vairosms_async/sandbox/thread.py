@@ -40,6 +40,9 @@ class InThread(ABC):
         except Exception:
             self._thread.join()
             raise
+        except BaseException:  # Ctrl-C
+            started.add_done_callback(_stop_at_once)
+            raise
         self._in_thread = True
         return self
 
@@ -54,6 +57,11 @@ class InThread(ABC):
         self._thread.join()
         self._in_thread = False
         self._ended.result()
+
+
+def _stop_at_once(started: "Future[_Stop]") -> None:
+    loop, stop = started.result()
+    loop.call_soon_threadsafe(stop.set)
 
 
 def _run(server: InThread, started: "Future[_Stop]", ended: "Future[None]") -> None:
