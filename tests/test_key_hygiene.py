@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import logging
+import re
 import socket
 import ssl
 import traceback
@@ -311,7 +312,9 @@ async def test_a_lookup_that_its_caller_ends(work, end, where):
                 first.cancel()
             assert_keyless(caught.value)
             printed = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-            assert "/aiohttp/" not in "".join(printed.format())
+            assert "aiohttp" not in {
+                part for line in printed.format() for part in re.split(r"[/\\]", line)
+            }
             if end is by_cancel and work is lookup:
                 assert str(caught.value) == "yeter artık"
             if end in (by_timeout, by_wait_for):
@@ -407,6 +410,7 @@ class Slow(NoSuchName):
 UNANSWERED = {
     "no HTTP": ("a bad status line", VairoSMSResponseError, aiohttp.ClientResponseError),
     "too long": ("a header too long", VairoSMSResponseError, aiohttp.ClientResponseError),
+    "cut": ("cut in a header", VairoSMSConnectionError, aiohttp.ClientConnectionError),
     "proxy": ("proxy", VairoSMSConnectionError, aiohttp.ClientHttpProxyError),
     "connect": ("connect", VairoSMSTimeoutError, aiohttp.ConnectionTimeoutError),
 }
@@ -428,6 +432,8 @@ async def test_a_tracer_hears_of_no_url_in_an_exception(name):
     trace = aiohttp.TraceConfig()
     trace.on_request_exception.append(hear)
     data = echo("").get(answered) or http(b"", "407 No")
+    if answered == "cut in a header":
+        data = f"HTTP/1.1 302 Found\r\nLocation: /x?api_key={KEY_FORMS[1]}\r\n".encode()
     options = {"trace_configs": [trace], "middlewares": [sessions_own]}
     async with raw_server(answering(data)) as base_url:
         if answered == "proxy":

@@ -148,6 +148,7 @@ def test_the_keyboard_is_enough(page, panel):
     assert page.run("return getComputedStyle(document.activeElement).outlineStyle") != "none"
     page.press(Keys.ENTER)
     until(lambda: page.status.startswith("Durduruldu"))
+    assert page.driver.switch_to.active_element.text == "Sorgula"
 
 
 def test_a_second_question_replaces_the_first(page, panel):
@@ -164,20 +165,22 @@ def test_what_is_read_out(page):
     """Names and roles for those who do not see the page."""
     assert page.find("#ids").accessible_name == "Paket numaraları"
     assert page.find("progress").accessible_name == "Sorgulanan paketler"
-    assert page.find("#status").aria_role == "status"
+    assert page.find("#said").aria_role == "status"
+    assert page.find("table").accessible_name == "Paketlerin durumu"
     assert page.find("#counts").aria_role == "list"
     assert page.run("return document.documentElement.lang") == "tr"
 
 
-def test_on_a_phone(page):
+@pytest.mark.parametrize("width", [320, 360, 768])
+def test_on_a_phone(page, width):
     page.driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
-        {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True},
+        {"width": width, "height": 740, "deviceScaleFactor": 2, "mobile": True},
     )
     try:
-        ask(page, "52 61")
+        ask(page, "52 61 9999999")
         until(lambda: page.status.startswith("Bitti"))
-        assert page.run("return document.documentElement.scrollWidth") <= 360
+        assert page.run("return document.documentElement.scrollWidth") <= width
         for button in page.driver.find_elements(By.TAG_NAME, "button"):
             assert button.size["height"] >= 44
         assert (
@@ -193,6 +196,22 @@ def test_on_a_phone(page):
         assert page.find("tbody tr td").aria_role == "cell"
     finally:
         page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_progress_is_not_read_out_all_the_time(page):
+    """Only the start, the end, and now and then between."""
+    page.run(
+        "window.told = [];"
+        "new MutationObserver(() => told.push(document.querySelector('#said').textContent))"
+        ".observe(document.querySelector('#said'), {childList: true})"
+    )
+    page.run("document.querySelector('#ids').value = arguments[0]", " ".join(["52"] * 500))
+    page.find("form button").click()
+    until(lambda: page.status.startswith("Bitti"))
+    assert page.run("return told") == [
+        "0 / 500 paket sorgulandı…",
+        "Bitti: 500 paket sorgulandı.",
+    ]
 
 
 def test_what_the_panel_says_is_no_markup(page, panel):

@@ -133,7 +133,7 @@ async def test_a_bulk_is_json_lines(service, session):
         "abc": "VairoSMSInvalidIdError",
         "9999999": "VairoSMSNotFoundError",
     }
-    assert last == {"answered": 4, "error": None}
+    assert last == {"complete": True, "answered": 4, "error": None}
 
 
 async def test_a_bulk_streams(service, session, panel):
@@ -151,14 +151,38 @@ async def test_a_refused_key_ends_a_bulk_with_its_line(service, session, panel):
         assert response.status == 200
         *_, last = await lines_of(response)
     assert last["error"]["type"] == "VairoSMSAuthError"
+    assert last["complete"] is False
     assert panel.requests <= CAP
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[52]", b'{"ids": 52}', b'{"ids": []}'])
+BODIES = [b"", b"{", b"[52]", b'{"ids": 52}', b'{"ids": []}', b'{"ids": [1%s]}' % (b", 1" * 10_000)]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: body[:12].decode())
 async def test_a_body_that_cannot_be(service, session, panel, body):
     headers = {"Content-Type": "application/json"}
     async with session.post(f"{service.url}/gonderimler", data=body, headers=headers) as response:
         assert response.status == 422
+        assert len(await response.read()) < 300
+    assert panel.requests == 0
+
+
+@pytest.mark.parametrize("given", ["[true]", "[1.0]", "[null]", "[NaN]", '["\\ud800"]', "[[1]]"])
+async def test_what_is_no_id_is_not_taken_for_one(service, session, panel, given):
+    """The whole body is refused, or that line has an error; a stranger's packet is in neither."""
+    async with session.post(
+        f"{service.url}/gonderimler",
+        data=f'{{"ids": {given}}}',
+        headers={"Content-Type": "application/json"},
+    ) as response:
+        told = await response.text()
+        if response.status == 200:
+            first, last = map(json.loads, told.splitlines())
+            assert (first["gonderim"], first["error"]["type"]) == (None, "VairoSMSInvalidIdError")
+            assert last["complete"]
+        else:
+            assert response.status == 422
+            assert "message" in told
     assert panel.requests == 0
 
 
@@ -172,7 +196,8 @@ async def test_fifty_callers_of_whom_half_hang_up(service, session, panel):
         if n % 2:
             return (await service.get(session, 100 + n))[0] == 200
         async with service.post(session, range(100, 140)) as response:
-            return (await lines_of(response))[-1] == {"answered": 40, "error": None}
+            last = (await lines_of(response))[-1]
+            return last == {"complete": True, "answered": 40, "error": None}
 
     async def hang_up(n):
         if n % 2:
@@ -213,13 +238,34 @@ async def test_a_shutdown_during_a_bulk_is_clean(name, panel, session):
             child.send_signal(signal.SIGTERM)
             *_, last = await lines_of(response)  # a whole answer, and not a torn one
         said = (await asyncio.to_thread(child.communicate, timeout=20))[0].decode()
-    assert last["error"] is None
+    assert (last["complete"], last["error"]) == (False, None)
     assert 1 <= last["answered"] < 200
     assert panel.requests == last["answered"]
     assert child.returncode in {0, -signal.SIGTERM}
     for word in ("Traceback", "unclosed", "Error", "Unclosed", "WARNING"):
         assert word not in said
     assert_no_key(said)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+async def test_callers_who_hang_up_are_no_errors(name, panel):
+    """Neither while they read, nor while they wait, nor when they have not read a word."""
+    panel._latency = (0.0, 0.01)
+    settings = {"VAIROSMS_API_KEY": KEY, "VAIROSMS_BASE_URL": panel.base_url}
+    with service_process(name, **settings) as (child, url):
+        async with aiohttp.ClientSession() as session:
+            paths = ["gonderimler", "olaylar"] if name == "fastapi_service" else ["gonderimler"]
+            for n, path in enumerate(paths * 12):
+                response = await session.post(f"{url}/{path}", json={"ids": list(range(1, 400))})
+                for _ in range(n % 4):
+                    await response.content.readline()
+                await asyncio.sleep(0.01 * (n % 3))
+                response.close()
+        await until(lambda: panel.in_flight == 0)
+        child.terminate()
+        said = (await asyncio.to_thread(child.communicate, timeout=20))[0].decode()
+    assert "Traceback" not in said, said
+    assert "rror" not in said
 
 
 @pytest.mark.parametrize("name", SERVICES)

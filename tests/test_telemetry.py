@@ -159,6 +159,10 @@ SCENES = {
         raw(b"HTTP/1.1 200 OK\r\nX: " + ECHO * 500 + b"\r\n\r\n"),
         "ClientResponseError",
     ),
+    "cut in a header": (
+        raw(b"HTTP/1.1 302 Found\r\nLocation: " + ECHO + b"\r\n"),
+        "ClientConnectionError",
+    ),
     "a hang": (silent, "CancelledError"),
     "a hang in the body": (silent_in_the_body, None),
 }
