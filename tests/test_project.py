@@ -15,8 +15,6 @@ WORKFLOWS = sorted((GITHUB / "workflows").glob("*.y*ml"))
 CONFIG = GITHUB / "ISSUE_TEMPLATE" / "config.yml"
 FORMS = sorted(path for path in CONFIG.parent.glob("*.y*ml") if path != CONFIG)
 
-pytestmark = pytest.mark.skipif((ROOT / "PKG-INFO").exists(), reason="an sdist has no .github")
-
 
 def named(path):
     return path.name

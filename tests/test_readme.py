@@ -78,6 +78,13 @@ def test_a_program(panel, capsys, code):
     assert panel.requests_by_id[52]
 
 
+def frame_of_a_user():
+    """A packet twice, a gap, an index with repeats, a column that the panel's records have too."""
+    columns = {"paket_id": pd.Series([61, 52, 61, None], dtype="Int64"), "ad": list("xyzw")}
+    frame = pd.DataFrame(columns | {"created_at": range(4)})
+    return frame.set_index(pd.Index([0, 0, 1, 1]))
+
+
 @pytest.mark.parametrize("code", snippets("fragment"), ids=line_of)
 async def test_a_fragment(panel, code):
     """With the names that it takes for granted, and its `await`s in a coroutine."""
@@ -97,7 +104,7 @@ async def test_a_fragment(panel, code):
             "ids_from_database": ids_from_database,
             "save": save,
             "log": logging.getLogger("test"),
-            "frame": pd.DataFrame({"paket_id": [61, 52], "ad": ["x", "y"]}, index=[7, 9]),
+            "frame": frame_of_a_user(),
         }
         if "VairoSMSClient(" in code:
             del names["client"]
@@ -110,7 +117,8 @@ async def test_a_fragment(panel, code):
     if "save(" in code:
         assert sorted(saved) == [52, 61]
     if "frame" in code:
-        assert list(names["frame"]["paket_durum"]) == [-1, 1]
+        assert list(names["frame"]["panel_paket_durum"].dropna()) == [-1, 1, -1]
+        assert list(names["frame"]["ad"]) == ["x", "y", "z", "w"]
     assert panel.requests or "max_concurrency=16" in code  # which only makes a client
 
 

@@ -81,6 +81,7 @@ async def report(client, gonderim_id, base_url):
     import sentry_sdk
 
     anahtar = os.environ["VAIROSMS_API_KEY"]
+    musteriler = {anahtar: "by its key"}
     settings = {"panel": {"anahtar": [anahtar], "adres": f"{base_url}?api_key={quote(anahtar)}"}}
     encoded = (quote(anahtar, safe=""), "sıradan")
     try:
@@ -88,6 +89,7 @@ async def report(client, gonderim_id, base_url):
     except VairoSMSError as exc:
         sentry_sdk.capture_exception(exc)
         logging.getLogger("gece").exception("%s: %s sorulamadı", settings, gonderim_id)
+        assert musteriler
         logging.getLogger("gece").warning("%s", encoded, extra={"url": f"x?api_key={encoded[0]}"})
         sentry_sdk.capture_message(f"{len(anahtar)} {encoded}")
 
@@ -141,6 +143,7 @@ PARTS = {
     "local client",
     "local anahtar",
     "local settings",
+    "local musteriler",
 }
 
 
@@ -160,6 +163,18 @@ def test_nor_have_its_logs(recipe):
     bodies = [log["body"] for item in items for log in item.get("items", ()) if "body" in log]
     assert any("sorulamadı" in body for body in bodies)
     assert_no_key(text)
+
+
+def test_a_key_that_a_repr_escapes(recipe, monkeypatch):
+    """And none at all: then nothing is replaced."""
+    monkeypatch.setattr("sentry_sdk.init", lambda **options: None)
+    for key in ("GIZLI\\ANAHTAR'52", ""):
+        monkeypatch.setenv("VAIROSMS_API_KEY", key)
+        names = {}
+        exec(recipe, names)
+        told = str(names["without_key"]({"locals": [repr({"name": key}), "sıradan"]}))
+        assert "GIZLI" not in told
+        assert "sıradan" in told
 
 
 def test_without_the_recipe_the_key_is_in_envelopes():

@@ -422,6 +422,8 @@ async def test_an_answer_left_over_is_never_taken_for_the_next_ids():
             "https://y/?u=https%3A%2F%2Fx%3Fapi_key%3Dgizli%26a%3D1",
             "https://y/?u=https%3A%2F%2Fx%3Fapi_key%3D***%26a%3D1",
         ),
+        ("y?u=x%253Fapi%255Fkey%253Dgizli%2526a", "y?u=x%253Fapi%255Fkey%253D***%2526a"),
+        (r'{"u": "x?api_key\u003dgizli"}', r'{"u": "x?api_key\u003d***"}'),
     ],
 )
 def test_redact_url(url, redacted):
