@@ -69,8 +69,6 @@ class Faults:
         """Have requests, of one packet or of any, meet these faults in turn."""
         if times is not None and times < 1:
             raise ValueError(f"times must be 1 or more, or None for ever, not {times!r}")
-        if not faults:
-            raise ValueError("there is no fault for requests to meet")
         if not all(isinstance(fault, Fault) for fault in faults):
             raise TypeError(f"faults must be like Fault('reset'), not {faults!r}")
         self._ordered += [_Ordered(fault, times, gonderim_id) for fault in faults]

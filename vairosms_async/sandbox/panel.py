@@ -165,7 +165,7 @@ class SandboxPanel(InThread):
             id: Only requests for this packet; None (default) for any.
 
         Raises:
-            ValueError: ``times`` is below 1, or there is no fault.
+            ValueError: ``times`` is below 1.
             TypeError: One of them is no `Fault`.
         """
         self._faults.order(faults, times, id)
