@@ -163,7 +163,7 @@ def test_interrupted_while_the_cluster_starts(tmp_path, monkeypatch, after):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_ended_and_resumed_on_processes_of_its_own(tmp_path, monkeypatch, how):
     monkeypatch.chdir(tmp_path)
     write_ids(range(1, 6_001))

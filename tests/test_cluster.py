@@ -588,8 +588,7 @@ async def test_the_key_shows_nowhere(caplog, tmp_path):
         async with SandboxPanel(KEY, latency=0.02) as panel, cluster_of(2) as cluster:
             async with aclosing(check(panel, cluster, range(1, 400))) as results:
                 await anext(results)
-                await cluster.dump_cluster_state(str(tmp_path / "dump"), format="yaml")
-                logs = [await cluster.get_scheduler_logs(), await cluster.get_worker_logs()]
+                # At once: on a busy machine the tasks are done before a dump is.
                 scheduler = cluster.cluster.scheduler
                 tasks = [*map(repr, scheduler.tasks), *map(repr, scheduler.tasks.values())]
                 specs = [repr(task.run_spec) for task in scheduler.tasks.values()]
@@ -598,6 +597,8 @@ async def test_the_key_shows_nowhere(caplog, tmp_path):
                     for worker in cluster.cluster.workers.values()
                     for plugin in worker.plugins.values()
                 ]
+                await cluster.dump_cluster_state(str(tmp_path / "dump"), format="yaml")
+                logs = [await cluster.get_scheduler_logs(), await cluster.get_worker_logs()]
                 found = [result async for result in results]
     assert specs
     assert any("PanelPlugin" in plugin for plugin in plugins)
@@ -637,24 +638,22 @@ async def test_two_processes_and_20_000_ids():
 @pytest.mark.slow
 async def test_a_worker_killed_in_the_middle_changes_nothing():
     async with (
-        SandboxPanel(KEY, packets=20_000) as panel,
+        SandboxPanel(KEY, packets=8_000) as panel,
         cluster_of(2, processes=True) as cluster,
     ):
         pids = await cluster.run(os.getpid)
         size, seen, killed = 500, Counter(), False
-        async with aclosing(
-            check(panel, cluster, range(1, 20_001), partition_size=size)
-        ) as results:
+        async with aclosing(check(panel, cluster, range(1, 8_001), partition_size=size)) as results:
             async for result in results:
                 assert result.ok
                 seen[result.id] += 1
-                if len(seen) == 4000:
+                if len(seen) == 2000:
                     os.kill(next(iter(pids.values())), signal.SIGKILL)
                     killed = True
         assert killed
-        assert seen == Counter(range(1, 20_001))
+        assert seen == Counter(range(1, 8_001))
         # What it was at is repeated, and what it had done but not handed over.
-        repeated = panel.requests - 20_000
+        repeated = panel.requests - 8_000
         assert 0 < repeated <= 2 * size
         assert panel.peak_in_flight <= CAP
         assert set((await cluster.run(os.getpid)).values()) != set(pids.values())
