@@ -279,26 +279,34 @@ def test_a_panel_in_a_thread_that_cannot_stop():
         pass
 
 
-def test_ctrl_c_while_a_panel_starts_in_its_thread(monkeypatch):
+@pytest.mark.parametrize("can_start", [True, False])
+def test_ctrl_c_while_a_panel_starts_in_its_thread(monkeypatch, can_start):
     """It is raised, and the panel stops as soon as it has started."""
+    may_start = threading.Event()
 
-    result, panel = Future.result, SandboxPanel(KEY)
+    class Panel(SandboxPanel):
+        async def start(self):
+            may_start.wait(10)  # until after Ctrl-C
+            if not can_start:
+                raise OSError("no")
+            await super().start()
 
     def interrupted(self):
-        if threading.current_thread() is threading.main_thread():
-            raise KeyboardInterrupt
-        return result(self)
+        monkeypatch.undo()
+        raise KeyboardInterrupt
 
+    panel = Panel(KEY)
     monkeypatch.setattr(Future, "result", interrupted)
     with pytest.raises(KeyboardInterrupt), panel:
         pass
-    monkeypatch.undo()
+    may_start.set()
     for thread in threading.enumerate():
-        if thread.name == "SandboxPanel":
+        if thread.name == "Panel":
             thread.join(10)
             assert not thread.is_alive()
-    with panel:  # again
-        assert panel.base_url
+    if can_start:
+        with panel:  # again
+            assert panel.base_url
 
 
 def test_a_panel_in_a_thread_that_cannot_start():

@@ -60,8 +60,9 @@ class InThread(ABC):
 
 
 def _stop_at_once(started: "Future[_Stop]") -> None:
-    loop, stop = started.result()
-    loop.call_soon_threadsafe(stop.set)
+    if started.exception() is None:
+        loop, stop = started.result()
+        loop.call_soon_threadsafe(stop.set)
 
 
 def _run(server: InThread, started: "Future[_Stop]", ended: "Future[None]") -> None:
