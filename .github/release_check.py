@@ -64,7 +64,7 @@ def disagreements(tag: str, version_file: str, changelog: str) -> Iterator[str]:
         yield f"in CHANGELOG.md, [{released[0][0]}] stands above [{version}]"
     [(_, day, text)] = ours
     if not is_date(day):
-        yield f"CHANGELOG.md has no date for it, as in: ## [{version}] - {date.today()}"  # noqa: DTZ011
+        yield f"CHANGELOG.md has no date for it, as in: ## [{version}] - {date.today()}"  # noqa: DTZ011 (whose day it is)
     if not has_entries(text):
         yield f"the section [{version}] of CHANGELOG.md is empty"
 

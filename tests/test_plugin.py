@@ -253,7 +253,7 @@ def test_a_panel_in_a_thread():
         assert panel.requests == 1
     assert threading.active_count() == before
     with pytest.raises(RuntimeError, match="not running"):
-        panel.base_url  # noqa: B018
+        _ = panel.base_url
 
 
 async def test_a_panel_in_a_thread_beside_a_loop():

@@ -92,22 +92,23 @@ def _ini(config: pytest.Config, name: str) -> Any:
         return None
 
 
-async def _client() -> AsyncGenerator[VairoSMSClient]:
-    async with VairoSMSClient(retry=RetryPolicy(initial_delay=0.0)) as client:
-        yield client
+def _make_client() -> Callable[[], AsyncGenerator[VairoSMSClient]]:
+    # A function of its own for each fixture: pytest-asyncio notes on it whose loop it is for.
+    async def client() -> AsyncGenerator[VairoSMSClient]:
+        async with VairoSMSClient(retry=RetryPolicy(initial_delay=0.0)) as client:
+            yield client
+
+    return client
 
 
-_vairosms_client_anyio = pytest.fixture(_client, name="_vairosms_client_anyio")
+_vairosms_client_anyio = pytest.fixture(_make_client(), name="_vairosms_client_anyio")
 
 if find_spec("pytest_asyncio") is not None:
     import pytest_asyncio
 
     def _on_loop(scope: Any) -> Callable[..., Any]:
-        async def client() -> AsyncGenerator[VairoSMSClient]:
-            async for one in _client():
-                yield one
-
-        return pytest_asyncio.fixture(client, loop_scope=scope, name=f"_vairosms_client_{scope}")
+        name = f"_vairosms_client_{scope}"
+        return pytest_asyncio.fixture(_make_client(), loop_scope=scope, name=name)
 
     # Not before 0.24, which is not what the tests run on.
     if "loop_scope" in inspect.signature(pytest_asyncio.fixture).parameters:  # pragma: no branch

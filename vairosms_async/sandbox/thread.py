@@ -7,7 +7,8 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
-_Stop = tuple[asyncio.AbstractEventLoop, asyncio.Event]
+_Running = tuple[asyncio.AbstractEventLoop, asyncio.Event]
+"""The thread's event loop, and what stops the server on it."""
 
 
 class InThread(ABC):
@@ -15,8 +16,8 @@ class InThread(ABC):
 
     _in_thread = False
     _thread: threading.Thread
-    _stop: _Stop
-    _ended: "Future[None]"
+    _thread_started: "Future[_Running]"
+    _thread_ended: "Future[None]"
 
     @abstractmethod
     async def start(self) -> None:
@@ -29,19 +30,19 @@ class InThread(ABC):
     def __enter__(self) -> Self:
         if self._in_thread:
             raise RuntimeError("it is running in a thread already")
-        started: Future[_Stop] = Future()
-        self._ended = Future()
+        started = self._thread_started = Future[_Running]()
+        ended = self._thread_ended = Future[None]()
         self._thread = threading.Thread(
-            target=_run, args=(self, started, self._ended), name=type(self).__name__, daemon=True
+            target=_run, args=(self, started, ended), name=type(self).__name__, daemon=True
         )
         self._thread.start()
         try:
-            self._stop = started.result()
+            started.result()
         except Exception:
             self._thread.join()
             raise
         except BaseException:  # Ctrl-C
-            started.add_done_callback(_stop_at_once)
+            started.add_done_callback(_stop)
             raise
         self._in_thread = True
         return self
@@ -52,20 +53,19 @@ class InThread(ABC):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        loop, stop = self._stop
-        loop.call_soon_threadsafe(stop.set)
+        _stop(self._thread_started)
         self._thread.join()
         self._in_thread = False
-        self._ended.result()
+        self._thread_ended.result()
 
 
-def _stop_at_once(started: "Future[_Stop]") -> None:
+def _stop(started: "Future[_Running]") -> None:
     if started.exception() is None:
         loop, stop = started.result()
         loop.call_soon_threadsafe(stop.set)
 
 
-def _run(server: InThread, started: "Future[_Stop]", ended: "Future[None]") -> None:
+def _run(server: InThread, started: "Future[_Running]", ended: "Future[None]") -> None:
     try:
         asyncio.run(_serve(server, started))
     except BaseException as exc:  # noqa: BLE001 (whoever enters or leaves hears of it)
@@ -74,7 +74,7 @@ def _run(server: InThread, started: "Future[_Stop]", ended: "Future[None]") -> N
         ended.set_result(None)
 
 
-async def _serve(server: InThread, started: "Future[_Stop]") -> None:
+async def _serve(server: InThread, started: "Future[_Running]") -> None:
     stop = asyncio.Event()
     await server.start()
     started.set_result((asyncio.get_running_loop(), stop))
