@@ -24,7 +24,9 @@ KEY_FORMS = (
     "gizli/Anahtar+52&amp;=ş",
 )
 
-FIXTURES = Path(__file__).parent / "fixtures"
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+FIXTURES = ROOT / "tests" / "fixtures"
 
 
 def example(gonderim_id: int) -> dict[str, Any]:

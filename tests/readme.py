@@ -1,9 +1,9 @@
 """README's text, and what stands in it."""
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests.helpers import ROOT
+
 README, TURKISH = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.tr.md"))
 
 

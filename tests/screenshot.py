@@ -5,7 +5,8 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.browser import browser
 from tests.cli import until
-from tests.services import EXAMPLES, service_process
+from tests.helpers import EXAMPLES
+from tests.services import service_process
 
 if __name__ == "__main__":
     ids = [52, 61, 100, 101, 104, 107, 113, 9999999, *range(200, 260)]

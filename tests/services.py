@@ -7,12 +7,11 @@ import re
 import subprocess
 import sys
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 
 import uvicorn
 from aiohttp import web
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+from tests.helpers import EXAMPLES
 
 
 def load(name):

@@ -2,15 +2,15 @@
 
 import inspect
 import re
-from pathlib import Path
 
 import attrs
 import pytest
 
 import vairosms_async
+from tests.helpers import ROOT
 from vairosms_async import cluster, sandbox
 
-INDEX = Path(__file__).parent.parent / ".docs" / "index.rst"
+INDEX = ROOT / ".docs" / "index.rst"
 PUBLIC = {
     f"{module.__name__}.{name}": getattr(module, name)
     for module in (vairosms_async, sandbox, cluster)

@@ -6,15 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.helpers import KEY, assert_no_key, without_slow_callbacks
+from tests.helpers import EXAMPLES, KEY, assert_no_key, without_slow_callbacks
 from tests.platforms import posix
 from vairosms_async.sandbox import Fault, SandboxPanel
-
-EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 async def run(name, *args, **settings):

@@ -85,6 +85,12 @@ def ask(page, text):
     page.find("form button").click()
 
 
+def paste(page, text):
+    """Ask what would take a browser's driver long to type."""
+    page.run("document.querySelector('#ids').value = arguments[0]", text)
+    page.find("form button").click()
+
+
 def test_a_table_of_all_states(page):
     ask(page, "52, 61\n9999999;abc")
     until(lambda: page.status == "Bitti: 4 paket sorgulandı.")
@@ -125,10 +131,7 @@ def test_it_fills_while_answers_come(page, panel):
 
 
 def test_a_thousand_packets(page, panel):
-    page.run(
-        "document.querySelector('#ids').value = arguments[0]", " ".join(map(str, range(1, 1001)))
-    )
-    page.find("form button").click()
+    paste(page, " ".join(map(str, range(1, 1001))))
     until(lambda: page.status == "Bitti: 1.000 paket sorgulandı.")
     assert len(page.rows) == 1000
     assert (
@@ -205,8 +208,7 @@ def test_progress_is_not_read_out_all_the_time(page):
         "new MutationObserver(() => told.push(document.querySelector('#said').textContent))"
         ".observe(document.querySelector('#said'), {childList: true})"
     )
-    page.run("document.querySelector('#ids').value = arguments[0]", " ".join(["52"] * 500))
-    page.find("form button").click()
+    paste(page, "52 " * 500)
     until(lambda: page.status.startswith("Bitti"))
     assert page.run("return told") == [
         "0 / 500 paket sorgulandı…",
@@ -228,8 +230,7 @@ def test_a_refused_key_and_too_many_ids(page, panel):
     ask(page, "52")
     until(lambda: page.status == "Durdu: Panel, servisin API anahtarını kabul etmedi.")
     panel.clear_faults()
-    page.run("document.querySelector('#ids').value = '1 '.repeat(10001)")
-    page.find("form button").click()
+    paste(page, "1 " * 10_001)
     until(lambda: page.status == "Sorgulanamadı: HTTP 422. Girilen numara sayısı: 10.001.")
     assert [entry["level"] for entry in page.driver.get_log("browser")] == ["SEVERE"]  # the 422
 

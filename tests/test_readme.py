@@ -17,9 +17,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests.company import ForwardProxy, company_ca, forget_proxies
-from tests.helpers import KEY, assert_no_key
+from tests.helpers import KEY, ROOT, assert_no_key
 from tests.platforms import posix
-from tests.readme import README, ROOT, TURKISH, blocks, snippet_with
+from tests.readme import README, TURKISH, blocks, snippet_with
 from vairosms_async import VairoSMSClient
 from vairosms_async.sandbox import SandboxPanel
 
