@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vairosms_async import Gonderim, VairoSMSError
-from vairosms_async.wire import read_answer
+from vairosms_async._wire import read_answer
 
 # One of every sort that an encoding may change on its way into a URL, JSON or HTML, and back.
 KEY = "gizli/Anahtar+52&=ş"

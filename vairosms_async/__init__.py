@@ -7,11 +7,10 @@
         many = await client.gather_gonderimler([52, 61, 70])
 """
 
-from ._version import __version__
-from .client import VairoSMSClient
-from .convert import gonderim_from_dict, gonderim_to_dict
-from .endpoint import redact_url
-from .errors import (
+from ._client import VairoSMSClient
+from ._convert import gonderim_from_dict, gonderim_to_dict
+from ._endpoint import redact_url
+from ._errors import (
     VairoSMSAPIError,
     VairoSMSAuthError,
     VairoSMSConnectionError,
@@ -23,8 +22,9 @@ from .errors import (
     VairoSMSServerError,
     VairoSMSTimeoutError,
 )
-from .models import Gonderim, GonderimLog, GonderimResult, PaketDurum
-from .retry import RetryPolicy
+from ._models import Gonderim, GonderimLog, GonderimResult, PaketDurum
+from ._retry import RetryPolicy
+from ._version import __version__
 
 __all__ = [
     "Gonderim",

@@ -11,7 +11,8 @@ from pathlib import Path
 from tests.benchmarks import report
 from tests.benchmarks.parts import PARTS, SMALL
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "docs" / "benchmarks"
 
 
 def main() -> None:
@@ -21,20 +22,20 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    results = {} if given.small else report.read(HERE)
+    results = {} if given.small else report.read(RESULTS)
     results["machine"] = machine()
     for name in given.parts or PARTS:
         print(f"{name} ", end="", file=sys.stderr, flush=True)
         results[name] = (SMALL if given.small else PARTS)[name]()
         if not given.small:
-            report.write(HERE, results)
+            report.write(RESULTS, results)
     if given.small:
         print(json.dumps(results, indent=2))
     elif set(PARTS) <= set(results):
-        report.plot(HERE, results)
-        table, root = report.table(results), HERE.parent.parent
-        report.put_into(root / "README.md", table)
-        report.put_into(root / "README.tr.md", report.turkish(table))
+        report.plot(RESULTS, results)
+        table = report.table(results)
+        report.put_into(ROOT / "README.md", table)
+        report.put_into(ROOT / "README.tr.md", report.turkish(table))
 
 
 def machine() -> dict[str, str]:

@@ -118,7 +118,7 @@ async def niquests_by_hand(base: str, ids: Sequence[int], cap: int) -> int:
 
 async def iterate_over_mapped_buffers(base: str, ids: Sequence[int], cap: int) -> int:
     """`iterate` without what keeps read buffers in the heap."""
-    from vairosms_async import transport
+    from vairosms_async import _transport as transport
 
     transport._keep_read_buffers_in_the_heap = lambda: None
     return await iterate(base, ids, cap)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.benchmarks.answers import answer_json
-from tests.nginx import NGINX, command, free_port
+from tests.integrations.nginx import NGINX, command, free_port
 
 KEY = "a-key-of-the-benchmarks"
 LATENCY = 0.020

@@ -20,7 +20,7 @@ from multidict import CIMultiDict
 
 from tests.benchmarks.answers import answer_json
 from vairosms_async import Gonderim, PaketDurum
-from vairosms_async.wire import read_answer
+from vairosms_async._wire import read_answer
 
 ID = 52
 ROUNDS, RECORDS = 31, 2000

@@ -7,7 +7,7 @@
             gonderim = await client.get_gonderim(52)
 """
 
-from .faults import Fault
-from .panel import SandboxPanel
+from ._faults import Fault
+from ._panel import SandboxPanel
 
 __all__ = ["Fault", "SandboxPanel"]

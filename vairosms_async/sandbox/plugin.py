@@ -22,7 +22,7 @@ import pytest
 
 from vairosms_async import RetryPolicy, VairoSMSClient
 
-from .panel import SandboxPanel
+from ._panel import SandboxPanel
 
 _MARK = "vairosms_panel"
 

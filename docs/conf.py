@@ -1,0 +1,19 @@
+"""Sphinx's settings for the API reference: python -m sphinx -W -n docs build/docs."""
+
+from vairosms_async import __version__
+
+project = "vairosms_async"
+copyright = "The vairosms_async developers"
+version = release = __version__
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_theme = "furo"
+
+# `names` in docstrings are links, and one that leads nowhere fails the build.
+default_role = "any"
+nitpicky = True
+nitpick_ignore_regex = [
+    (".*", r"(aiohttp|asyncio|collections|contextlib|datetime|distributed|json|operator|os)\..*"),
+    (".*", r"(_pytest|numpy|ssl|yarl)\..*"),
+]
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"

@@ -1,0 +1,126 @@
+"""Properties of the wire format that hold for any packet and for any bytes."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.helpers import FIXTURES, example
+from vairosms_async import (
+    Gonderim,
+    GonderimLog,
+    PaketDurum,
+    VairoSMSError,
+    gonderim_from_dict,
+    gonderim_to_dict,
+)
+from vairosms_async._wire import read_answer
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+integers = st.integers(-(10**20) + 1, 10**20 - 1)
+zaman = st.none() | st.datetimes().map(lambda moment: moment.replace(microsecond=0))
+max_sure = 838 * 3600 + 59 * 60 + 59
+sure = st.none() | st.integers(-max_sure, max_sure).map(lambda s: timedelta(seconds=s))
+durumlar = st.sampled_from(PaketDurum) | integers.map(PaketDurum)
+logs = st.builds(
+    GonderimLog,
+    id=integers,
+    mesaj=texts,
+    user_id=st.none() | integers,
+    tip=st.none() | texts,
+    bolum=st.none() | texts,
+    api=st.none() | texts,
+    rota=st.none() | texts,
+    ip=st.none() | texts,
+    context=st.none() | texts,
+    created_at=zaman,
+    updated_at=zaman,
+)
+gonderimler = st.builds(
+    Gonderim,
+    id=integers,
+    sms_baslik=texts,
+    numara_toplam=integers,
+    kredi_toplam=integers,
+    sonlanma_zamani=zaman,
+    ileri_tarih=zaman,
+    gecerlilik_suresi=sure,
+    paket_durum=durumlar,
+    created_at=zaman,
+    log=st.none() | logs,
+)
+statuses = st.sampled_from([200, 201, 302, 400, 401, 403, 404, 408, 429, 500, 503]) | st.integers(
+    100, 999
+)
+headers = st.dictionaries(st.sampled_from(["Retry-After", "Date"]), st.text())
+zones = st.none() | st.integers(-1439, 1439).map(lambda m: timezone(timedelta(minutes=m)))
+jsons = st.recursive(
+    st.none() | st.booleans() | integers | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(gonderimler, zones, st.booleans())
+def test_a_round_trip_loses_nothing(gonderim, tz, ascii_only):
+    body = json.dumps(
+        {"durum": True, "aciklama": gonderim_to_dict(gonderim)}, ensure_ascii=ascii_only
+    ).encode()
+    assert read_answer(gonderim.id, 200, {}, body) == gonderim
+
+    aware = gonderim_from_dict(gonderim_to_dict(gonderim), tz)
+    assert gonderim_from_dict(gonderim_to_dict(aware), tz) == aware
+    assert gonderim_from_dict(gonderim_to_dict(aware)) == gonderim
+
+
+def check(answer, gonderim_id):
+    if isinstance(answer, Gonderim):
+        assert answer.id == gonderim_id
+        assert gonderim_from_dict(gonderim_to_dict(answer)) == answer
+    else:
+        assert isinstance(answer, VairoSMSError)
+        assert answer.gonderim_id == gonderim_id
+        assert str(answer).isprintable()
+
+
+@given(st.binary(), statuses, headers)
+def test_any_bytes_are_a_record_or_an_error(body, status, headers):
+    check(read_answer(52, status, headers, body), 52)
+
+
+@given(st.data(), statuses)
+def test_damaged_answers_are_a_record_of_the_asked_id_or_an_error(data, status):
+    gonderim_id = data.draw(st.sampled_from([52, 61]))
+    body = bytearray((FIXTURES / f"gonderim_{gonderim_id}.json").read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(body)))
+        body[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    check(read_answer(gonderim_id, status, {}, bytes(body)), gonderim_id)
+
+
+@given(st.sampled_from(sorted(example(61))), jsons, jsons, statuses)
+def test_any_json_in_a_field_is_a_record_or_an_error(field, value, durum, status):
+    for top in ({"durum": True}, {"durum": durum}):
+        body = json.dumps(top | {"aciklama": example(61) | {field: value}}).encode()
+        check(read_answer(61, status, {}, body), 61)
+
+
+@given(st.sampled_from(sorted(example(61)["log"])), jsons)
+def test_any_json_in_the_log_is_a_record_or_an_error(field, value):
+    log = example(61)["log"] | {field: value}
+    body = json.dumps({"durum": True, "aciklama": example(61) | {"log": log}}).encode()
+    check(read_answer(61, 200, {}, body), 61)
+
+
+@given(st.text() | st.datetimes().map(str), st.text())
+def test_any_header_is_a_wait_or_none(retry_after, date):
+    error = read_answer(52, 429, {"Retry-After": retry_after, "Date": date}, b"")
+    assert isinstance(error, VairoSMSError)
+    assert error.retry_after is None or error.retry_after >= 0
+
+
+def test_utc_is_a_zone_like_any_other():
+    assert gonderim_from_dict(example(52), UTC).created_at == datetime(
+        2016, 7, 21, 14, 40, 16, tzinfo=UTC
+    )

@@ -1,0 +1,228 @@
+"""What an answer of the panel means: a record, or which error.
+
+Pure functions of (id asked, status, headers, body): no I/O, no key, no client. The panel is a PHP
+one, and its known habits are read: JSON under ``text/html``, a byte order mark, a PHP warning
+printed before the JSON, ``durum: false`` under HTTP 200. The charset that a header claims is not
+looked at: JSON is UTF-8.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+from ._convert import read_bool, structure
+from ._errors import (
+    VairoSMSAPIError,
+    VairoSMSAuthError,
+    VairoSMSError,
+    VairoSMSNotFoundError,
+    VairoSMSRateLimitError,
+    VairoSMSResponseError,
+    VairoSMSServerError,
+)
+from ._models import Gonderim
+
+KODLAR = frozenset(
+    {
+        "INVALID_SOURCE_ADDRESS",
+        "MISSING_MESSAGE",
+        "MESSAGE_TOO_LONG",
+        "MISSING_DESTINATION_ADDRESS",
+        "INVALID_DESTINATION_ADDRESS",
+    }
+)
+"""The error codes of the provider's page "Hata Mesajları"."""
+
+API_KEY_HATALI = "Gönderilen api_key bilgisi hatalı, lütfen kontrol edin."
+"""What the panel says to a wrong key (same page). It is a refusal under any status."""
+
+_EXCERPT_LENGTH = 200
+_ACIKLAMA_LENGTH = 500
+
+# Where the JSON begins when something is printed before it.
+_ANSWER_START = re.compile(r'\{\s*"(?:durum|aciklama)"\s*:')
+_JSON_BLANKS = " \t\n\r"
+_SECONDS = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?")
+
+# These say enough whoever sent them: the panel, its web server or a proxy between.
+_SAY_ENOUGH = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+
+
+def read_answer(
+    gonderim_id: int,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    tz: tzinfo | None = None,
+) -> Gonderim | VairoSMSError:
+    """Read the answer to "what became of packet `gonderim_id`?".
+
+    Args:
+        gonderim_id: The id that was asked for. The record of another one is an error.
+        status: The HTTP status.
+        headers: The answer's headers; a mapping that ignores case.
+        body: The answer's body, decompressed and without the API key.
+        tz: The zone that the panel's times are in; None leaves them naive.
+
+    Returns:
+        The record, or the error that the answer means, not raised.
+    """
+    durum, aciklama, problem = None, None, ""
+    try:
+        durum, aciklama = _parse(body)
+    except RecursionError:
+        problem = "JSON nested too deeply"
+    except ValueError as exc:
+        problem = str(exc)
+
+    if durum and status == 200:
+        record = structure(aciklama, tz, "aciklama.")
+        if isinstance(record, str):
+            problem = record
+        elif record.id != gonderim_id:
+            problem = f"aciklama.id: it is the record of packet {_one_line(str(record.id))}"
+        else:
+            return record
+    elif status // 100 == 3:
+        problem = "a redirect, which is not followed"
+    elif durum is False or status in _SAY_ENOUGH or status // 100 == 5:
+        return _refusal(gonderim_id, status, headers, None if durum else aciklama, problem)
+    elif status != 200:
+        problem = problem or "durum is true under that status"
+
+    return VairoSMSResponseError(
+        f"gonderim {gonderim_id}: HTTP {status}, but not the panel's answer: {problem}",
+        gonderim_id=gonderim_id,
+        status=status,
+        excerpt=_excerpt(body),
+    )
+
+
+def _excerpt(body: bytes) -> str:
+    # UTF-16 has a NUL beside every letter, and so hides the key from whoever would take it out.
+    start = body[: 16 * _EXCERPT_LENGTH]
+    return "" if b"\0" in start else _one_line(start.decode(errors="replace"))
+
+
+def _refusal(
+    gonderim_id: int, status: int, headers: Mapping[str, str], aciklama: str | None, problem: str
+) -> VairoSMSAPIError:
+    kind: type[VairoSMSAPIError] = VairoSMSAPIError
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) or aciklama == API_KEY_HATALI:
+        kind = VairoSMSAuthError
+    elif status == HTTPStatus.NOT_FOUND:
+        kind = VairoSMSNotFoundError
+    elif status == HTTPStatus.TOO_MANY_REQUESTS:
+        kind = VairoSMSRateLimitError
+    elif status // 100 == 5:
+        kind = VairoSMSServerError
+    words = _one_line(aciklama) if aciklama else "the panel gives no reason"
+    if problem:
+        words += f" ({problem})"
+    return kind(
+        f"gonderim {gonderim_id}: HTTP {status}: {words}",
+        gonderim_id=gonderim_id,
+        status=status,
+        # JSON can escape half a surrogate pair, which nobody could print.
+        aciklama=aciklama and aciklama[:_ACIKLAMA_LENGTH].encode(errors="replace").decode(),
+        kod=aciklama if aciklama in KODLAR else None,
+        retry_after=_retry_after(headers),
+    )
+
+
+def _parse(body: bytes) -> tuple[bool, Any]:
+    """Take ``durum`` and ``aciklama`` out of a body; after ``durum: false``, the latter as words.
+
+    Raises:
+        ValueError: It is not the panel's JSON; its text says why, in words fit for a message.
+        RecursionError: It is nested too deeply.
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8") from None
+    if not text.startswith("{"):
+        text = _without_prologue(text)
+    answer, end = _decoder.raw_decode(text)
+    if end != len(text) and text[end:].strip(_JSON_BLANKS):
+        raise json.JSONDecodeError("Extra data", text, end)
+    if answer.get("durum") is True:  # as documented, and nearly always
+        return True, answer.get("aciklama")
+    if "durum" not in answer:
+        raise ValueError("durum: missing")
+    try:
+        durum = read_bool(answer["durum"])
+    except ValueError as exc:
+        raise ValueError(f"durum: {exc}") from None
+    aciklama = answer.get("aciklama")
+    if not durum and not isinstance(aciklama, str):
+        aciklama = json.dumps(aciklama, ensure_ascii=False) if aciklama else None
+    return durum, aciklama
+
+
+def _without_prologue(text: str) -> str:
+    """Take off what stands before the JSON: blanks, a byte order mark, a PHP warning."""
+    if not text.strip():
+        raise ValueError("the body is empty")
+    text = text.removeprefix("\ufeff").lstrip(_JSON_BLANKS)
+    if text.lstrip().startswith("{"):
+        return text
+    start = _ANSWER_START.search(text)
+    if start is None:
+        raise ValueError("an HTML page" if text.lstrip().startswith("<") else "not JSON")
+    return text[start.start() :]
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Which of two ids would be the packet's? JSON does not say, so neither is taken.
+    read = dict(pairs)
+    if len(read) != len(pairs):
+        raise ValueError("JSON with the same key twice in an object")
+    return read
+
+
+def _no_constants(name: str) -> NoReturn:
+    raise ValueError(f"JSON with {name} in it")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that an answer asks to wait; None where it does not, or not in a form of RFC 9110."""
+    value = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    until = _http_date(value)
+    if until is None:
+        return None
+    # Both dates are the server's, so that a wrong clock on this machine does not matter.
+    now = _http_date(headers.get("Date", "")) or datetime.now(UTC)
+    return max(0.0, (until - now).total_seconds())
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        read = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def _one_line(text: str) -> str:
+    """Make the server's text fit for a message: one line, printable, not long."""
+    printable = "".join(c if c.isprintable() else " " for c in text[: 16 * _EXCERPT_LENGTH])
+    line = " ".join(printable.split())
+    return line if len(line) <= _EXCERPT_LENGTH else line[: _EXCERPT_LENGTH - 1] + "…"
