@@ -10,7 +10,7 @@ import aiohttp
 import aioresponses.core
 import pytest
 
-from tests.helpers import KEY, bulk_tasks
+from tests.helpers import KEY, library_tasks
 from vairosms_async import VairoSMSClient
 from vairosms_async.sandbox import SandboxPanel
 
@@ -50,5 +50,5 @@ async def panel() -> AsyncIterator[SandboxPanel]:
 async def client(panel: SandboxPanel) -> AsyncIterator[VairoSMSClient]:
     async with VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=8) as client:
         yield client
-        assert not bulk_tasks()
-        assert client._shared.slots._value == 8
+        assert not library_tasks()
+        assert client.stats().in_flight == 0

@@ -29,33 +29,33 @@ EXAMPLES = ROOT / "examples"
 FIXTURES = ROOT / "tests" / "fixtures"
 
 
-def example(gonderim_id: int) -> dict[str, Any]:
+def example_packet(gonderim_id: int) -> dict[str, Any]:
     """Give one of the provider's two packets as JSON has it."""
     answer = json.loads((FIXTURES / f"gonderim_{gonderim_id}.json").read_text("utf-8"))
     packet: dict[str, Any] = answer["aciklama"]
     return packet
 
 
-def answer(changes: Mapping[str, Any] | None = None, without: str = "", **top: Any) -> bytes:
+def answer_body(changes: Mapping[str, Any] | None = None, without: str = "", **top: Any) -> bytes:
     """Make the panel's answer about packet 52, changed."""
-    packet = example(52) | dict(changes or {})
+    packet = example_packet(52) | dict(changes or {})
     packet.pop(without, None)
     return json.dumps({"durum": True, "aciklama": packet} | top).encode()
 
 
-def read(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:
+def read_body(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:
     """Read an answer to a question about packet 52."""
     return read_answer(52, status, headers or {}, body)
 
 
-def record(body: bytes) -> Gonderim:
-    read_ = read(body)
+def record_from(body: bytes) -> Gonderim:
+    read_ = read_body(body)
     assert isinstance(read_, Gonderim), read_
     return read_
 
 
-def error(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:
-    read_ = read(body, status, headers)
+def error_from(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:
+    read_ = read_body(body, status, headers)
     assert isinstance(read_, VairoSMSError), read_
     return read_
 
@@ -66,7 +66,7 @@ def without_slow_callbacks(text: str) -> str:
     return "".join(line for line in lines if not line.startswith("Executing <"))
 
 
-def bulk_tasks() -> list[asyncio.Task[Any]]:
+def library_tasks() -> list[asyncio.Task[Any]]:
     """List the library's own tasks that still run."""
     return [task for task in asyncio.all_tasks() if task.get_name().startswith("vairosms")]
 
@@ -101,27 +101,27 @@ async def raw_server(serve: Serve, **kwargs: Any) -> Any:
         await server.wait_closed()
 
 
-async def request_head(reader: asyncio.StreamReader) -> bytes:
+async def read_request_head(reader: asyncio.StreamReader) -> bytes:
     return await reader.readuntil(b"\r\n\r\n")
 
 
-def id_of(head: bytes) -> int:
+def requested_id(head: bytes) -> int:
     """Read which packet a request asks for; the base URL has no path."""
     return int(head.split(b"/")[2].split(b"?")[0])
 
 
-def http(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
+def http_response(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
     """Write a whole HTTP answer."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
-def answering(data: bytes, *, then_close: bool = True) -> Serve:
+def serve_bytes(data: bytes, *, then_close: bool = True) -> Serve:
     """Serve each request with these bytes."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
-            await request_head(reader)
+            await read_request_head(reader)
             writer.write(data)
             await writer.drain()
             if then_close:
@@ -135,7 +135,7 @@ def answering(data: bytes, *, then_close: bool = True) -> Serve:
 # ---- where a key could hide --------------------------------------------------------------------
 
 
-def chain(exc: BaseException) -> Iterator[BaseException]:
+def exception_chain(exc: BaseException) -> Iterator[BaseException]:
     """Walk an exception's causes and contexts, suppressed ones too, and a group's members."""
     seen: set[int] = set()
     todo: list[BaseException | None] = [exc]
@@ -146,7 +146,7 @@ def chain(exc: BaseException) -> Iterator[BaseException]:
             todo += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
 
 
-def places(value: Any, depth: int = 5) -> Iterator[str]:
+def reachable_texts(value: Any, depth: int = 5) -> Iterator[str]:
     """Write out a value and what hangs on it: attributes, slots, items."""
     yield repr(value)
     if isinstance(value, str | bytes):
@@ -164,7 +164,7 @@ def places(value: Any, depth: int = 5) -> Iterator[str]:
                 names = (slots,) if isinstance(slots, str) else slots
                 inside += [getattr(value, name) for name in names if hasattr(value, name)]
         for one in inside:
-            yield from places(one, depth - 1)
+            yield from reachable_texts(one, depth - 1)
 
 
 def assert_no_key(text: str) -> None:
@@ -175,13 +175,13 @@ def assert_no_key(text: str) -> None:
 
 def assert_keyless(exc: BaseException) -> None:
     """Look for the key wherever an exception could have it, locals of its frames included."""
-    for one in chain(exc):
-        assert_no_key("".join(places([str(one), one.args, vars(one)])))
+    for one in exception_chain(exc):
+        assert_no_key("".join(reachable_texts([str(one), one.args, vars(one)])))
         frames = [frame for frame, _ in traceback.walk_tb(one.__traceback__)]
         for frame in frames:
             folders = Path(frame.f_code.co_filename).parts
             if "tests" not in folders:
-                assert_no_key("\n".join(places(dict(frame.f_locals))))
+                assert_no_key("\n".join(reachable_texts(dict(frame.f_locals))))
                 assert "aiohttp" not in folders
     printed = traceback.TracebackException.from_exception(exc, capture_locals=True)
     assert_no_key("".join(line for line in printed.format()))

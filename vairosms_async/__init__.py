@@ -24,9 +24,11 @@ from ._errors import (
 )
 from ._models import Gonderim, GonderimLog, GonderimResult, PaketDurum
 from ._retry import RetryPolicy
+from ._shared import ClientStats
 from ._version import __version__
 
 __all__ = [
+    "ClientStats",
     "Gonderim",
     "GonderimLog",
     "GonderimResult",

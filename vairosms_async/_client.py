@@ -17,7 +17,7 @@ from ._lookup import Options, look_up
 from ._models import Gonderim, GonderimResult
 from ._polling import Intervals, check_intervals, wait
 from ._retry import RetryPolicy
-from ._shared import Shared
+from ._shared import ClientStats, Shared
 from ._validate import check_cap, check_ids, check_timeout, read_id
 
 logging.getLogger("vairosms_async").addHandler(logging.NullHandler())
@@ -328,6 +328,10 @@ class VairoSMSClient:
             intervals=intervals,
             changes=changes,
         )
+
+    def stats(self) -> ClientStats:
+        """Return figures of this client and its siblings at this moment."""
+        return self._shared.stats()
 
     async def close(self) -> None:
         """Close the client: bulks end, and the session is closed if it is the client's own.

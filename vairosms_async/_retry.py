@@ -73,13 +73,13 @@ class RetryBudget:
     DEPOSIT = 0.2
 
     def __init__(self) -> None:
-        self._tokens = self.CAPACITY
+        self.tokens: float = self.CAPACITY
         self._warned = False
 
     def withdraw(self) -> bool:
         """Take a token, if there is one."""
-        if self._tokens >= 1.0:
-            self._tokens -= 1.0
+        if self.tokens >= 1.0:
+            self.tokens -= 1.0
             return True
         if not self._warned:
             self._warned = True
@@ -90,9 +90,9 @@ class RetryBudget:
 
     def deposit(self, *, retried: bool) -> None:
         """Book an answer of the panel's: to a retry, or to a first attempt."""
-        if self._tokens < self.CAPACITY:
-            self._tokens = min(self.CAPACITY, self._tokens + (1.0 if retried else self.DEPOSIT))
-            if self._tokens >= self.CAPACITY / 2:
+        if self.tokens < self.CAPACITY:
+            self.tokens = min(self.CAPACITY, self.tokens + (1.0 if retried else self.DEPOSIT))
+            if self.tokens >= self.CAPACITY / 2:
                 self._warned = False  # over that one; the next is worth a warning again
 
 

@@ -4,12 +4,35 @@ import asyncio
 from contextlib import AbstractAsyncContextManager, suppress
 
 import aiohttp
+from attrs import frozen
 
 from ._bulk import Tasks
 from ._deadlines import Deadlines
 from ._endpoint import Endpoint
 from ._retry import Pause, RetryBudget
 from ._transport import Transport, open_session
+
+
+@frozen
+class ClientStats:
+    """Figures of a client and its siblings at one moment; see `VairoSMSClient.stats`.
+
+    Attributes:
+        in_flight: Lookups that hold one of the client's slots now.
+        retry_budget: Retries that the client may still send while no lookup succeeds, 0 to 100.
+    """
+
+    in_flight: int
+    retry_budget: float
+
+
+class Slots(asyncio.Semaphore):
+    """The semaphore that caps lookups in flight."""
+
+    @property
+    def free(self) -> int:
+        """How many more lookups may start now."""
+        return self._value
 
 
 class Shared:
@@ -20,7 +43,7 @@ class Shared:
     ) -> None:
         self.endpoint = endpoint
         self.max_concurrency = max_concurrency
-        self.slots: asyncio.Semaphore = asyncio.Semaphore(max_concurrency)
+        self.slots: Slots = Slots(max_concurrency)
         self.closing: asyncio.Event = asyncio.Event()
         self.bulk_tasks: Tasks = set()
         self.interruptible: Deadlines = Deadlines()
@@ -30,6 +53,10 @@ class Shared:
         self._given_session = session
         self._loop: asyncio.AbstractEventLoop | None = None
         self._transport: Transport | None = None
+
+    def stats(self) -> ClientStats:
+        """Return the current figures."""
+        return ClientStats(self.max_concurrency - self.slots.free, self.budget.tokens)
 
     def check_usable(self) -> None:
         """Raise RuntimeError if the client is closed, or this is another event loop."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.helpers import Panel, Ran, check_complete, rows_of, runner_here, whole_lines
-from tests.helpers import KEY, example
+from tests.helpers import KEY, example_packet
 from tests.platforms import linux, posix
 from vairosms_async.cli import bulk as bulk_module
 from vairosms_async.cli.formats import FORMATS
@@ -77,7 +77,7 @@ def test_the_whole_record_is_there(vairosms):
     write_ids([61])
     vairosms("bulk", "ids", "-o", "out.jsonl")
     [row] = rows_of("out.jsonl")
-    assert row["gonderim"] == example(61)
+    assert row["gonderim"] == example_packet(61)
     vairosms("bulk", "ids", "-o", "out.txt", "--format", "csv")
     Path("out.txt").rename("out.csv")
     [row] = rows_of("out.csv")
@@ -561,7 +561,7 @@ def test_stdin_can_be_resumed(vairosms, panel, monkeypatch, tmp_path):
 
 
 def settling(panel, gonderim_id, after, durum=1):
-    packet = example(52) | {"id": gonderim_id, "paket_durum": 0}
+    packet = example_packet(52) | {"id": gonderim_id, "paket_durum": 0}
     panel.add_gonderim(packet, then=packet | {"paket_durum": durum}, after=after)
 
 

@@ -19,7 +19,7 @@ import click
 import pytest
 
 from tests.cli.helpers import Panel, Ran, finish, run, runner_here, start
-from tests.helpers import example
+from tests.helpers import example_packet
 from tests.platforms import posix
 from vairosms_async import __version__
 from vairosms_async import cli as the_cli
@@ -155,7 +155,7 @@ def test_get_as_json(panel):
     ran = run("get", "--json", "61", " 0052", "x", "61", panel=panel)
     rows = [json.loads(line) for line in ran.out.splitlines()]
     assert [(row["line"], row["id"]) for row in rows] == [(1, 61), (2, 52), (3, "x"), (4, 61)]
-    assert rows[0]["gonderim"] == example(61)
+    assert rows[0]["gonderim"] == example_packet(61)
     assert rows[2]["error"]["type"] == "VairoSMSInvalidIdError"
 
 
@@ -164,7 +164,7 @@ def test_get_as_json(panel):
 
 @pytest.mark.slow
 def test_wait_shows_each_change(panel):
-    packet = example(52) | {"id": 777, "paket_durum": 0}
+    packet = example_packet(52) | {"id": 777, "paket_durum": 0}
     panel.add_gonderim(packet)
     child = start("wait", "777", "52", "x", panel=panel, bufsize=0)
     lines = [child.stdout.readline().decode() for _ in range(3)]
@@ -180,7 +180,7 @@ def test_wait_shows_each_change(panel):
 
 @pytest.mark.slow
 def test_wait_as_json_and_its_end(panel):
-    panel.add_gonderim(example(52) | {"id": 778, "paket_durum": 0})
+    panel.add_gonderim(example_packet(52) | {"id": 778, "paket_durum": 0})
     ran = run("wait", "778", "--json", "--timeout", "0.3", panel=panel)
     assert ran.code == 1
     first, last = (json.loads(line) for line in ran.out.splitlines())
@@ -205,7 +205,7 @@ def test_the_sandbox_says_how_to_try_it():
     out = subprocess.run(["sh", "-c", try_it], capture_output=True, check=True, env=environ).stdout
     assert "08505326480" in out.decode()
     with urllib.request.urlopen(curl) as answer:
-        assert json.load(answer)["aciklama"] == example(52)
+        assert json.load(answer)["aciklama"] == example_packet(52)
     taken = run("sandbox", "--port", url.split(":")[2].split("/")[0])
     assert taken.code == 2
     assert "Address already in use: give another --port" in taken.err

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from tests.cli.helpers import VAIROSMS, Panel, environment
-from tests.helpers import assert_no_key, example
+from tests.helpers import assert_no_key, example_packet
 from tests.platforms import posix
 from vairosms_async import (
     GonderimResult,
@@ -29,7 +29,7 @@ from vairosms_async.cli.progress import Progress
 from vairosms_async.cli.tally import Tally
 from vairosms_async.sandbox import Fault
 
-G52, G61 = (gonderim_from_dict(example(n)) for n in (52, 61))
+G52, G61 = (gonderim_from_dict(example_packet(n)) for n in (52, 61))
 UNKNOWN = attrs.evolve(G52, paket_durum=PaketDurum(7))
 NOT_FOUND = GonderimResult(9999, error=VairoSMSNotFoundError("gonderim 9999: HTTP 404"))
 

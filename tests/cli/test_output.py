@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers import example
+from tests.helpers import example_packet
 from tests.platforms import posix
 from vairosms_async import (
     GonderimResult,
@@ -36,7 +36,7 @@ from vairosms_async.cli.trouble import Trouble
 
 AT = dt.datetime(2026, 11, 24, 9, 30, 5, 123456, tzinfo=dt.timezone(dt.timedelta(hours=3)))
 JSONL, CSV = FORMATS["jsonl"], FORMATS["csv"]
-G52, G61 = (gonderim_from_dict(example(n)) for n in (52, 61))
+G52, G61 = (gonderim_from_dict(example_packet(n)) for n in (52, 61))
 
 
 def titled(sms_baslik):
@@ -100,7 +100,7 @@ def test_json_lines():
     assert json_of(RESULTS["failed packet"], 3) == {
         "line": 3,
         "id": 61,
-        "gonderim": example(61),
+        "gonderim": example_packet(61),
         "error": None,
         "checked_at": "2026-11-24T09:30:05+03:00",
     }

@@ -10,7 +10,15 @@ from contextlib import aclosing
 
 import pytest
 
-from tests.helpers import KEY, answer, bulk_tasks, http, id_of, raw_server, request_head
+from tests.helpers import (
+    KEY,
+    answer_body,
+    http_response,
+    library_tasks,
+    raw_server,
+    read_request_head,
+    requested_id,
+)
 from vairosms_async import (
     Gonderim,
     RetryPolicy,
@@ -30,7 +38,7 @@ ONCE = RetryPolicy(attempts=1)
 
 
 async def test_three_hundred_over_a_cap_of_eight(panel, client):
-    panel._latency = (0.0, 0.01)
+    panel.latency = (0.0, 0.01)
     ids = list(range(1, 301))
     gonderimler = await client.gather_gonderimler(range(1, 301))
     assert [g.id for g in gonderimler] == ids
@@ -60,13 +68,13 @@ async def test_any_iterable(client, make):
 
 
 async def test_tasks_depend_on_the_cap_and_not_on_the_ids(panel, client):
-    panel._latency = (0.001, 0.001)
+    panel.latency = (0.001, 0.001)
     most = 0
 
     async def watch():
         nonlocal most
         while True:
-            most = max(most, len(bulk_tasks()))
+            most = max(most, len(library_tasks()))
             await asyncio.sleep(0)
 
     watching = asyncio.ensure_future(watch())
@@ -98,12 +106,12 @@ async def test_errors_stand_in_their_places(panel, client):
 
 
 async def test_the_first_error_is_raised_bare_and_leaves_nothing_running(panel, client):
-    panel._latency = (0.02, 0.02)
+    panel.latency = (0.02, 0.02)
     ids = [*range(1, 20), 5000, *range(20, 200)]
     with pytest.raises(VairoSMSNotFoundError) as caught:
         await client.gather_gonderimler(ids)
     assert caught.value.gonderim_id == 5000
-    assert not bulk_tasks()
+    assert not library_tasks()
     assert panel.requests < 40
     asked = panel.requests
     await asyncio.sleep(0.2)
@@ -116,9 +124,9 @@ async def test_a_refused_key_stops_two_thousand_ids():
     async def serve(reader, writer):
         nonlocal requests
         while True:
-            await request_head(reader)
+            await read_request_head(reader)
             requests += 1
-            writer.write(http(b'{"durum": false, "aciklama": "x"}', "401 Unauthorized"))
+            writer.write(http_response(b'{"durum": false, "aciklama": "x"}', "401 Unauthorized"))
 
     async with raw_server(serve) as base_url:
         async with VairoSMSClient(KEY, base_url=base_url, max_concurrency=8) as client:
@@ -136,7 +144,7 @@ async def test_a_refused_key_stops_two_thousand_ids():
             with pytest.raises(VairoSMSAuthError):
                 [_ async for _ in client.iter_gonderimler(itertools.count(1))]
             assert 1 <= requests <= 16
-            assert not bulk_tasks()
+            assert not library_tasks()
 
 
 async def test_a_key_refused_in_the_middle_keeps_what_was_answered(panel):
@@ -160,10 +168,10 @@ async def test_results_come_as_they_complete(client):
 
     async def serve(reader, writer):
         while True:
-            gonderim_id = id_of(await request_head(reader))
+            gonderim_id = requested_id(await read_request_head(reader))
             if gonderim_id == 1:
                 await slow.wait()
-            writer.write(http(answer({"id": gonderim_id})))
+            writer.write(http_response(answer_body({"id": gonderim_id})))
 
     async with raw_server(serve) as base_url:
         async with VairoSMSClient(KEY, base_url=base_url, max_concurrency=3) as one:
@@ -207,7 +215,7 @@ async def test_an_endless_source_is_read_no_further_than_the_cap(client):
             if seen == 50:
                 break
     assert read <= 50 + 8
-    assert not bulk_tasks()
+    assert not library_tasks()
 
 
 async def test_a_lower_cap_reads_less_ahead(panel, client):
@@ -222,7 +230,7 @@ async def test_a_lower_cap_reads_less_ahead(panel, client):
         await asyncio.sleep(0.002)
         assert len(read) <= seen + 2
     await results.aclose()
-    assert not bulk_tasks()
+    assert not library_tasks()
 
 
 async def aids(*ids, wait=0.0):
@@ -267,7 +275,7 @@ async def test_leaving_while_a_source_is_awaited(client):
         async for _ in results:
             break
     assert ended.is_set()
-    assert not bulk_tasks()
+    assert not library_tasks()
 
 
 def breaking_ids(after):
@@ -283,7 +291,7 @@ async def breaking_aids(after):
 @pytest.mark.parametrize("ids", [breaking_ids, breaking_aids])
 @pytest.mark.parametrize("after", [0, 1, 5, 40])
 async def test_an_error_of_the_source_comes_after_the_lookups_in_flight(panel, client, ids, after):
-    panel._latency = (0.001, 0.02)
+    panel.latency = (0.001, 0.02)
     seen = []
     with pytest.raises(LookupError, match="veritabanı"):
         async for result in client.iter_gonderimler(ids(after)):
@@ -370,7 +378,7 @@ async def test_a_worker_that_a_third_party_cancels(panel, client):
     panel.fail(Fault("hang"), times=None)
     bulk = asyncio.ensure_future(client.gather_gonderimler(range(1, 20)))
     await asyncio.sleep(0.05)
-    bulk_tasks()[0].cancel()
+    library_tasks()[0].cancel()
     with pytest.raises(RuntimeError, match=r"^a lookup of this bulk was cancelled from outside$"):
         await bulk
 
@@ -385,7 +393,7 @@ async def test_a_sync_source_that_raises_stop_async_iteration(client):
 
 
 async def test_after_a_refused_key_nothing_is_sent_however_slow_the_consumer(panel, client):
-    panel._latency = (0.01, 0.01)
+    panel.latency = (0.01, 0.01)
     panel.fail(Fault(status=401), id=20, times=None)
     seen = 0
     with pytest.raises(VairoSMSAuthError):
@@ -404,12 +412,12 @@ async def test_answers_that_came_with_the_refusal_are_kept():
 
     async def serve(reader, writer):
         while True:
-            gonderim_id = id_of(await request_head(reader))
+            gonderim_id = requested_id(await read_request_head(reader))
             waiting[gonderim_id] = writer
             if len(waiting) == 4:
                 for one in (1, 3, 4):
-                    waiting[one].write(http(answer({"id": one})))
-                waiting[2].write(http(b"", "401 Unauthorized"))
+                    waiting[one].write(http_response(answer_body({"id": one})))
+                waiting[2].write(http_response(b"", "401 Unauthorized"))
 
     async with raw_server(serve) as base_url:
         async with VairoSMSClient(KEY, base_url=base_url, max_concurrency=4) as client:
@@ -434,7 +442,7 @@ async def test_a_source_that_ends_the_program(panel, eager):
         if eager and sys.version_info >= (3, 12):
             with pytest.raises(KeyboardInterrupt):
                 [_ async for _ in results]
-            assert not bulk_tasks()
+            assert not library_tasks()
             assert not client._shared.bulk_tasks
         else:
             await results.aclose()
@@ -462,11 +470,11 @@ async def test_an_iterator_never_started_runs_nothing(client):
     results = client.iter_gonderimler(range(1, 10))
     await results.aclose()
     client.iter_gonderimler(range(1, 10))
-    assert not bulk_tasks()
+    assert not library_tasks()
 
 
 async def test_an_iterator_that_is_dropped_ends(panel, client):
-    panel._latency = (0.05, 0.05)
+    panel.latency = (0.05, 0.05)
 
     async def leave():
         async for _ in client.iter_gonderimler(itertools.count(1)):
@@ -475,7 +483,7 @@ async def test_an_iterator_that_is_dropped_ends(panel, client):
     await leave()
     gc.collect()
     async with asyncio.timeout(1):
-        while bulk_tasks():
+        while library_tasks():
             await asyncio.sleep(0.001)
     # What was on its way to the panel still arrives there; nothing follows it.
     asked = panel.requests
@@ -484,7 +492,7 @@ async def test_an_iterator_that_is_dropped_ends(panel, client):
 
 
 async def test_two_iterations_at_once_keep_to_the_cap(panel, client):
-    panel._latency = (0.001, 0.01)
+    panel.latency = (0.001, 0.01)
 
     async def count(ids):
         return len([_ async for _ in client.iter_gonderimler(ids)])
@@ -545,7 +553,7 @@ async def test_several_lookups_that_raise_are_one_error_and_no_noise(panel, capl
     await asyncio.sleep(0)
     gc.collect()
     assert caplog.records == []
-    assert not bulk_tasks()
+    assert not library_tasks()
 
 
 async def test_all_errors_are_the_librarys(panel, client):

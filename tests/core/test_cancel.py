@@ -7,7 +7,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.helpers import KEY, answer, bulk_tasks, http, id_of, raw_server, request_head
+from tests.helpers import (
+    KEY,
+    answer_body,
+    http_response,
+    library_tasks,
+    raw_server,
+    read_request_head,
+    requested_id,
+)
 from vairosms_async import RetryPolicy, VairoSMSClient
 from vairosms_async.sandbox import Fault, SandboxPanel
 
@@ -76,9 +84,9 @@ async def test_cancel_at_every_step(panel, work):
             task.cancel()
             await asyncio.wait([task])
             # At once, and not after a while: whatever it started has ended before it did.
-            assert not bulk_tasks()
+            assert not library_tasks()
             assert tasks_of_the_client() == []
-            assert client._shared.slots._value == CAP
+            assert client.stats().in_flight == 0
             assert not client._shared.bulk_tasks
             if task.cancelled():
                 cancelled += 1
@@ -90,7 +98,7 @@ async def test_cancel_at_every_step(panel, work):
 
         await settled()
         panel.reset_counters()
-        panel._latency = (0.01, 0.01)
+        panel.latency = (0.01, 0.01)
         assert len(await client.gather_gonderimler(range(1, 31))) == 30
         assert panel.peak_in_flight == CAP
 
@@ -123,7 +131,7 @@ async def test_cancelled_again_and_again_while_it_cleans_up(panel):
         assert leaving == 0
         with pytest.raises(asyncio.CancelledError, match=f"^{times - 1}$|^{times - 2}$"):
             await task
-        assert not bulk_tasks()
+        assert not library_tasks()
 
 
 async def test_aclose_at_every_result(panel):
@@ -137,7 +145,7 @@ async def test_aclose_at_every_result(panel):
                 await anext(results)
             await results.aclose()
             assert tasks_of_the_client() == []
-            assert client._shared.slots._value == CAP
+            assert client.stats().in_flight == 0
 
 
 async def test_a_task_that_waits_for_a_slot_leaves_it_to_the_next(panel):
@@ -236,8 +244,8 @@ class Limiter:
 async def in_pieces(reader, writer):
     """Answer in pieces, so that headers and body are waited for."""
     while True:
-        gonderim_id = id_of(await request_head(reader))
-        data = http(answer({"id": gonderim_id}))
+        gonderim_id = requested_id(await read_request_head(reader))
+        data = http_response(answer_body({"id": gonderim_id}))
         for start in range(0, len(data), 150):
             writer.write(data[start : start + 150])
             await asyncio.sleep(0.03)
@@ -287,9 +295,9 @@ async def test_every_end_at_every_instant(situation, work, end):
             panel.fail(*setting.get("faults", ()), times=2)
             closing = [client] if end is by_close else []
             task = await end(work(client), at, *closing)
-            assert not bulk_tasks()
+            assert not library_tasks()
             assert tasks_of_the_client() == []
-            assert client._shared.slots._value == options["max_concurrency"]
+            assert client.stats().in_flight == 0
             assert not client._shared.bulk_tasks
             unfinished += task.cancelled() or task.exception() is not None
             if end is by_close:

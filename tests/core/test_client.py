@@ -12,7 +12,7 @@ import pytest
 from aioresponses import aioresponses
 
 import vairosms_async
-from tests.helpers import FIXTURES, answer
+from tests.helpers import FIXTURES, answer_body
 from vairosms_async import (
     RetryPolicy,
     VairoSMSAPIError,
@@ -57,7 +57,7 @@ async def test_the_two_examples(mocked, client):
 
 
 async def test_what_is_sent(mocked, client):
-    mocked.get(URL.format(52), body=answer())
+    mocked.get(URL.format(52), body=answer_body())
     await client.get_gonderim("52")
     [call] = calls(mocked)
     assert call.kwargs["headers"] == {
@@ -128,7 +128,7 @@ async def test_passing_errors_are_raised_after_all_attempts(mocked, client, answ
 @pytest.mark.parametrize("failures", [1, 3])
 async def test_passing_errors_pass(mocked, client, answers, _, failures):
     mocked.get(URL.format(52), repeat=failures, **answers)
-    mocked.get(URL.format(52), body=answer())
+    mocked.get(URL.format(52), body=answer_body())
     assert (await client.get_gonderim(52)).id == 52
     assert len(calls(mocked)) == failures + 1
 
@@ -166,7 +166,7 @@ async def test_retry_after_is_waited_for():
         with aioresponses() as mocked:
             mocked.get(URL.format(52), status=429, headers={"Retry-After": "42"})
             mocked.get(URL.format(52), status=503, headers={"Retry-After": "8"})
-            mocked.get(URL.format(52), body=answer())
+            mocked.get(URL.format(52), body=answer_body())
             began = loop.time()
             assert (await client.get_gonderim(52)).id == 52
             assert loop.time() - began == pytest.approx(50, abs=0.01)
@@ -180,7 +180,7 @@ async def test_retry_after_is_waited_for():
 
 async def test_tz_and_its_sibling(mocked):
     istanbul = ZoneInfo("Europe/Istanbul")
-    mocked.get(URL.format(52), body=answer(), repeat=True)
+    mocked.get(URL.format(52), body=answer_body(), repeat=True)
     async with VairoSMSClient("test-key", tz=istanbul) as client:
         aware = await client.get_gonderim(52)
         naive = await client.with_options(tz=None).get_gonderim(52)
@@ -215,7 +215,7 @@ def test_what_is_not_given_reads_well_in_help():
 
 
 async def test_closing_a_sibling_closes_nothing(mocked, client):
-    mocked.get(URL.format(52), body=answer(), repeat=True)
+    mocked.get(URL.format(52), body=answer_body(), repeat=True)
     async with client.with_options() as sibling:
         await sibling.get_gonderim(52)
     await sibling.close()
@@ -241,7 +241,7 @@ async def test_the_rate_limiter_is_entered_once_per_request(mocked):
 
     async with VairoSMSClient("test-key", rate_limiter=Limiter(), retry=NOW) as client:
         mocked.get(URL.format(52), status=500, repeat=2)
-        mocked.get(URL.format(52), body=answer())
+        mocked.get(URL.format(52), body=answer_body())
         await client.get_gonderim(52)
         assert entered == ["in", "out"] * 3
         with pytest.raises(vairosms_async.VairoSMSInvalidIdError):
@@ -274,7 +274,7 @@ async def test_debug_tells_of_every_attempt(mocked, client, caplog):
     caplog.set_level(logging.DEBUG, "vairosms_async")
     mocked.get(URL.format(52), status=503)
     mocked.get(URL.format(52), timeout=True)
-    mocked.get(URL.format(52), body=answer())
+    mocked.get(URL.format(52), body=answer_body())
     await client.get_gonderim(52)
     lines = [record.getMessage() for record in caplog.records]
     assert [line.partition(" in ")[0] for line in lines] == [

@@ -12,7 +12,16 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.helpers import KEY, answer, bulk_tasks, error, http, id_of, raw_server, request_head
+from tests.helpers import (
+    KEY,
+    answer_body,
+    error_from,
+    http_response,
+    library_tasks,
+    raw_server,
+    read_request_head,
+    requested_id,
+)
 from vairosms_async import (
     Gonderim,
     GonderimResult,
@@ -49,13 +58,13 @@ def chunk(data):
 
 def squeezed(data, encoding="gzip"):
     squeeze = {"gzip": gzip.compress, "deflate": zlib.compress}[encoding]
-    return http(squeeze(data), OK, f"Content-Encoding: {encoding}")
+    return http_response(squeeze(data), OK, f"Content-Encoding: {encoding}")
 
 
 def changed(old, new):
-    body = answer()
+    body = answer_body()
     assert old in body
-    return http(body.replace(old, new))
+    return http_response(body.replace(old, new))
 
 
 def sending(first, then=b"", pause=0.0):
@@ -114,28 +123,28 @@ TABLE: dict[str, tuple[Case, type]] = {
     "reset at once": (resetting(), CUT),
     "reset in the status line": (resetting(b"HTTP/1.1 20", 0.02), CUT),
     "reset in the headers": (resetting(b"HTTP/1.1 200 OK\r\nContent-Le", 0.02), CUT),
-    "reset in the body": (resetting(http(answer())[:-20], 0.02), CUT),
+    "reset in the body": (resetting(http_response(answer_body())[:-20], 0.02), CUT),
     "cut status line": (b"HTTP/1.1 2", CUT),
     "cut headers": (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", CUT),
-    "cut body": (http(answer())[:-1], CUT),
-    "no body": (http(answer())[: -len(answer())], CUT),
+    "cut body": (http_response(answer_body())[:-1], CUT),
+    "no body": (http_response(answer_body())[: -len(answer_body())], CUT),
     "a longer length than the body": (
-        b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n" + answer(),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n" + answer_body(),
         CUT,
     ),
-    "cut chunk": (CHUNKED + b"400\r\n" + answer(), CUT),
-    "cut after a chunk": (CHUNKED + chunk(answer()), CUT),
+    "cut chunk": (CHUNKED + b"400\r\n" + answer_body(), CUT),
+    "cut after a chunk": (CHUNKED + chunk(answer_body()), CUT),
     "cut chunk size": (CHUNKED + b"4", CUT),
-    "cut gzip": (squeezed(answer() * 9)[:-30], CUT),
-    "cut 503": (http(HTML, "503 Service Unavailable")[:-5], CUT),
+    "cut gzip": (squeezed(answer_body() * 9)[:-30], CUT),
+    "cut 503": (http_response(HTML, "503 Service Unavailable")[:-5], CUT),
     "hang": (hanging(), LATE),
     "hang in the headers": (hanging(b"HTTP/1.1 200 OK\r\nContent-"), LATE),
-    "hang in the body": (hanging(http(answer())[:-1]), LATE),
-    "hang after a chunk": (hanging(CHUNKED + chunk(answer())), LATE),
-    "hang in gzip": (hanging(squeezed(answer() * 9)[:-9]), LATE),
+    "hang in the body": (hanging(http_response(answer_body())[:-1]), LATE),
+    "hang after a chunk": (hanging(CHUNKED + chunk(answer_body())), LATE),
+    "hang in gzip": (hanging(squeezed(answer_body() * 9)[:-9]), LATE),
     "hang after 1xx": (hanging(b"HTTP/1.1 103 Early Hints\r\n\r\n"), LATE),
-    "drip too slow": (dripping(http(answer()), 0.05), LATE),
-    "drip": (dripping(http(answer())[:60], 0.001), CUT),
+    "drip too slow": (dripping(http_response(answer_body()), 0.05), LATE),
+    "drip": (dripping(http_response(answer_body())[:60], 0.001), CUT),
     "endless 1xx": (endless(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50), LATE),
     # -- more than anyone needs
     "endless body": (endless(CHUNKED, chunk(b" " * 65536)), FOREIGN),
@@ -143,23 +152,23 @@ TABLE: dict[str, tuple[Case, type]] = {
     "endless headers": (endless(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 99), FOREIGN),
     "endless header": (endless(b"HTTP/1.1 200 OK\r\nX: ", b"x" * 65536), FOREIGN),
     "endless status line": (endless(b"HTTP/1.1 200 ", b"x" * 65536), FOREIGN),
-    "2 MiB": (http(b" " * 2 * MAX_BODY), FOREIGN),
-    "2 MiB of 503": (http(b" " * 2 * MAX_BODY, "503 Busy"), FOREIGN),
+    "2 MiB": (http_response(b" " * 2 * MAX_BODY), FOREIGN),
+    "2 MiB of 503": (http_response(b" " * 2 * MAX_BODY, "503 Busy"), FOREIGN),
     "gzip bomb": (squeezed(bytes(64 * MAX_BODY)), FOREIGN),
     "deflate bomb": (squeezed(bytes(64 * MAX_BODY), "deflate"), FOREIGN),
     "gzip bomb of 503": (
-        http(gzip.compress(bytes(64 * MAX_BODY)), "503 Busy", "Content-Encoding: gzip"),
+        http_response(gzip.compress(bytes(64 * MAX_BODY)), "503 Busy", "Content-Encoding: gzip"),
         FOREIGN,
     ),
     "gzip in gzip": (
-        http(gzip.compress(gzip.compress(answer())), OK, "Content-Encoding: gzip"),
+        http_response(gzip.compress(gzip.compress(answer_body())), OK, "Content-Encoding: gzip"),
         FOREIGN,
     ),
     # -- not HTTP
     "garbage": (bytes(range(256)), FOREIGN),
     "SMTP": (b"220 mail.example ESMTP\r\n", FOREIGN),
     "SSH": (b"SSH-2.0-OpenSSH_9.6\r\n", FOREIGN),
-    "JSON alone": (answer(), FOREIGN),
+    "JSON alone": (answer_body(), FOREIGN),
     "a TLS alert": (bytes.fromhex("15030300020228"), FOREIGN),
     "a status that is no number": (b"HTTP/1.1 abc OK\r\n\r\n", FOREIGN),
     "a status of four digits": (b"HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n", FOREIGN),
@@ -172,27 +181,27 @@ TABLE: dict[str, tuple[Case, type]] = {
         b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
         FOREIGN,
     ),
-    "a chunk size that is none": (CHUNKED + b"xyz\r\n" + answer(), VairoSMSError),
+    "a chunk size that is none": (CHUNKED + b"xyz\r\n" + answer_body(), VairoSMSError),
     "a chunk longer than it says": (
-        CHUNKED + b"3\r\n" + answer() + b"\r\n0\r\n\r\n",
+        CHUNKED + b"3\r\n" + answer_body() + b"\r\n0\r\n\r\n",
         VairoSMSError,
     ),
-    "broken gzip": (http(b"\x1f\x8b" + bytes(50), OK, "Content-Encoding: gzip"), FOREIGN),
-    "no gzip at all": (http(answer(), OK, "Content-Encoding: gzip"), FOREIGN),
-    "no deflate at all": (http(answer(), OK, "Content-Encoding: deflate"), FOREIGN),
+    "broken gzip": (http_response(b"\x1f\x8b" + bytes(50), OK, "Content-Encoding: gzip"), FOREIGN),
+    "no gzip at all": (http_response(answer_body(), OK, "Content-Encoding: gzip"), FOREIGN),
+    "no deflate at all": (http_response(answer_body(), OK, "Content-Encoding: deflate"), FOREIGN),
     # -- HTTP, but not the panel
-    "empty": (http(b""), FOREIGN),
-    "blanks": (http(b" \r\n"), FOREIGN),
+    "empty": (http_response(b""), FOREIGN),
+    "blanks": (http_response(b" \r\n"), FOREIGN),
     "204": (b"HTTP/1.1 204 No Content\r\n\r\n", FOREIGN),
     "304": (b"HTTP/1.1 304 Not Modified\r\n\r\n", FOREIGN),
-    "201 with the record": (http(answer(), "201 Created"), FOREIGN),
-    "206 with the record": (http(answer(), "206 Partial Content"), FOREIGN),
-    "HTML under 200": (http(HTML, OK, "Content-Type: text/html"), FOREIGN),
-    "HTML under 403": (http(HTML, "403 Forbidden"), FOREIGN),
-    "HTML under 419": (http(HTML, "419 Page Expired"), FOREIGN),
-    "HTML called JSON": (http(HTML, OK, "Content-Type: application/json"), FOREIGN),
+    "201 with the record": (http_response(answer_body(), "201 Created"), FOREIGN),
+    "206 with the record": (http_response(answer_body(), "206 Partial Content"), FOREIGN),
+    "HTML under 200": (http_response(HTML, OK, "Content-Type: text/html"), FOREIGN),
+    "HTML under 403": (http_response(HTML, "403 Forbidden"), FOREIGN),
+    "HTML under 419": (http_response(HTML, "419 Page Expired"), FOREIGN),
+    "HTML called JSON": (http_response(HTML, OK, "Content-Type: application/json"), FOREIGN),
     **{
-        f"a redirect {status}": (http(b"", f"{status} X", f"Location: {where}"), FOREIGN)
+        f"a redirect {status}": (http_response(b"", f"{status} X", f"Location: {where}"), FOREIGN)
         for status, where in (
             (301, "https://evil.example/"),
             (302, "http://127.0.0.1:1/"),
@@ -201,11 +210,14 @@ TABLE: dict[str, tuple[Case, type]] = {
             (308, "javascript:alert(1)"),
         )
     },
-    "a redirect to nowhere": (http(b"", "302 Found"), FOREIGN),
-    "a redirect with the record": (http(answer(), "302 Found", "Location: /"), FOREIGN),
+    "a redirect to nowhere": (http_response(b"", "302 Found"), FOREIGN),
+    "a redirect with the record": (
+        http_response(answer_body(), "302 Found", "Location: /"),
+        FOREIGN,
+    ),
     # -- JSON that is none, or none of the panel's
-    "deep lists": (http(b'{"durum": true, "aciklama": ' + b"[" * 200_000), FOREIGN),
-    "deep objects": (http(b'{"a":' * 200_000), FOREIGN),
+    "deep lists": (http_response(b'{"durum": true, "aciklama": ' + b"[" * 200_000), FOREIGN),
+    "deep objects": (http_response(b'{"a":' * 200_000), FOREIGN),
     "huge integer": (changed(b'"id": 52', b'"id": ' + b"5" * 100_000), FOREIGN),
     "large integer": (changed(b'"id": 52', b'"id": ' + b"5" * 100), FOREIGN),
     "huge float": (changed(b'"kredi_toplam": 2', b'"kredi_toplam": 1e999'), FOREIGN),
@@ -215,76 +227,100 @@ TABLE: dict[str, tuple[Case, type]] = {
     "duplicate durum": (changed(b'"durum": true', b'"durum": false, "durum": true'), FOREIGN),
     "invalid UTF-8": (changed(b"0850", b"\xc3\x28"), FOREIGN),
     "windows-1254": (changed(b"08505326480", "BAŞLIK".encode("cp1254")), FOREIGN),
-    "UTF-16": (http(answer().decode().encode("utf-16")), FOREIGN),
+    "UTF-16": (http_response(answer_body().decode().encode("utf-16")), FOREIGN),
     "half a surrogate pair": (changed(b"0850", b"\\ud800"), FOREIGN),
     "a control character": (changed(b"0850", b"\x00"), FOREIGN),
-    "JSON cut short": (http(answer()[:-3]), FOREIGN),
-    "JSONP": (http(b"callback(" + answer() + b")"), FOREIGN),
-    "a list": (http(b"[" + answer() + b"]"), FOREIGN),
-    "null": (http(b"null"), FOREIGN),
-    "no durum": (http(b'{"message": "Server Error"}'), FOREIGN),
-    "no aciklama": (http(b'{"durum": true}'), FOREIGN),
-    "aciklama null": (http(b'{"durum": true, "aciklama": null}'), FOREIGN),
-    "aciklama []": (http(b'{"durum": true, "aciklama": []}'), FOREIGN),
-    "aciklama an id": (http(b'{"durum": true, "aciklama": 52}'), FOREIGN),
-    "another packet": (http(answer({"id": 61})), FOREIGN),
-    "another packet as a string": (http(answer({"id": "520"})), FOREIGN),
-    "two answers in a body": (http(answer() + answer({"id": 61})), FOREIGN),
-    "two answers, the second asked for": (http(answer({"id": 61}) + answer()), FOREIGN),
-    "an answer after a page": (http(HTML + answer() + HTML), FOREIGN),
-    "a field missing": (http(answer(without="paket_durum")), FOREIGN),
-    "a log of text": (http(answer({"log": "hata"})), FOREIGN),
+    "JSON cut short": (http_response(answer_body()[:-3]), FOREIGN),
+    "JSONP": (http_response(b"callback(" + answer_body() + b")"), FOREIGN),
+    "a list": (http_response(b"[" + answer_body() + b"]"), FOREIGN),
+    "null": (http_response(b"null"), FOREIGN),
+    "no durum": (http_response(b'{"message": "Server Error"}'), FOREIGN),
+    "no aciklama": (http_response(b'{"durum": true}'), FOREIGN),
+    "aciklama null": (http_response(b'{"durum": true, "aciklama": null}'), FOREIGN),
+    "aciklama []": (http_response(b'{"durum": true, "aciklama": []}'), FOREIGN),
+    "aciklama an id": (http_response(b'{"durum": true, "aciklama": 52}'), FOREIGN),
+    "another packet": (http_response(answer_body({"id": 61})), FOREIGN),
+    "another packet as a string": (http_response(answer_body({"id": "520"})), FOREIGN),
+    "two answers in a body": (http_response(answer_body() + answer_body({"id": 61})), FOREIGN),
+    "two answers, the second asked for": (
+        http_response(answer_body({"id": 61}) + answer_body()),
+        FOREIGN,
+    ),
+    "an answer after a page": (http_response(HTML + answer_body() + HTML), FOREIGN),
+    "a field missing": (http_response(answer_body(without="paket_durum")), FOREIGN),
+    "a log of text": (http_response(answer_body({"log": "hata"})), FOREIGN),
     # -- the panel says no
-    "401": (http(no(), "401 Unauthorized"), VairoSMSAuthError),
-    "401 of HTML": (http(HTML, "401 Unauthorized"), VairoSMSAuthError),
-    "403 of the panel": (http(no(), "403 Forbidden"), VairoSMSAuthError),
+    "401": (http_response(no(), "401 Unauthorized"), VairoSMSAuthError),
+    "401 of HTML": (http_response(HTML, "401 Unauthorized"), VairoSMSAuthError),
+    "403 of the panel": (http_response(no(), "403 Forbidden"), VairoSMSAuthError),
     "a wrong key under 200": (
-        http(no("Gönderilen api_key bilgisi hatalı, lütfen kontrol edin.")),
+        http_response(no("Gönderilen api_key bilgisi hatalı, lütfen kontrol edin.")),
         VairoSMSAuthError,
     ),
-    "404": (http(no(), "404 Not Found"), VairoSMSNotFoundError),
-    "404 of HTML": (http(HTML, "404 Not Found"), VairoSMSNotFoundError),
-    "400": (http(no("MISSING_MESSAGE"), "400 Bad Request"), VairoSMSAPIError),
-    "no under 200": (http(no()), VairoSMSAPIError),
-    "408": (http(HTML, "408 Request Timeout"), VairoSMSAPIError),
-    "429": (http(HTML, "429 Too Many", "Retry-After: 0"), VairoSMSRateLimitError),
+    "404": (http_response(no(), "404 Not Found"), VairoSMSNotFoundError),
+    "404 of HTML": (http_response(HTML, "404 Not Found"), VairoSMSNotFoundError),
+    "400": (http_response(no("MISSING_MESSAGE"), "400 Bad Request"), VairoSMSAPIError),
+    "no under 200": (http_response(no()), VairoSMSAPIError),
+    "408": (http_response(HTML, "408 Request Timeout"), VairoSMSAPIError),
+    "429": (http_response(HTML, "429 Too Many", "Retry-After: 0"), VairoSMSRateLimitError),
     "429, come back in a century": (
-        http(b"", "429 Too Many", "Retry-After: 3153600000"),
+        http_response(b"", "429 Too Many", "Retry-After: 3153600000"),
         VairoSMSRateLimitError,
     ),
     **{
-        f"{status} of HTML": (http(HTML, f"{status} X"), SERVER)
+        f"{status} of HTML": (http_response(HTML, f"{status} X"), SERVER)
         for status in (500, 501, 502, 503, 504, 505, 507, 508, 511, 520, 521, 522, 523, 524, 599)
     },
-    "500 of the panel": (http(no(), "500 Oops"), SERVER),
-    "500 with a record": (http(answer(), "500 Oops"), SERVER),
+    "500 of the panel": (http_response(no(), "500 Oops"), SERVER),
+    "500 with a record": (http_response(answer_body(), "500 Oops"), SERVER),
     "503 without a body": (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", SERVER),
-    "600": (http(HTML, "600 What"), FOREIGN),
+    "600": (http_response(HTML, "600 What"), FOREIGN),
     # -- odd, but right
-    "BOM": (http(b"\xef\xbb\xbf" + answer()), RECORD),
-    "a lying charset": (http(answer(), OK, "Content-Type: text/html; charset=utf-16"), RECORD),
-    "a charset that is none": (http(answer(), OK, "Content-Type: x/y; charset=klingon"), RECORD),
-    "a PHP warning": (http(b"<br />\n<b>Warning</b>: {x} in a.php<br />\n" + answer()), RECORD),
-    "gzip": (squeezed(answer()), RECORD),
-    "deflate": (squeezed(answer(), "deflate"), RECORD),
+    "BOM": (http_response(b"\xef\xbb\xbf" + answer_body()), RECORD),
+    "a lying charset": (
+        http_response(answer_body(), OK, "Content-Type: text/html; charset=utf-16"),
+        RECORD,
+    ),
+    "a charset that is none": (
+        http_response(answer_body(), OK, "Content-Type: x/y; charset=klingon"),
+        RECORD,
+    ),
+    "a PHP warning": (
+        http_response(b"<br />\n<b>Warning</b>: {x} in a.php<br />\n" + answer_body()),
+        RECORD,
+    ),
+    "gzip": (squeezed(answer_body()), RECORD),
+    "deflate": (squeezed(answer_body(), "deflate"), RECORD),
     "chunks of one byte": (
-        CHUNKED + b"".join(chunk(bytes([byte])) for byte in answer()) + b"0\r\n\r\n",
+        CHUNKED + b"".join(chunk(bytes([byte])) for byte in answer_body()) + b"0\r\n\r\n",
         RECORD,
     ),
     "chunks with extensions and trailers": (
-        CHUNKED + b"%x;a=b\r\n%b\r\n0\r\nX: y\r\n\r\n" % (len(answer()), answer()),
+        CHUNKED + b"%x;a=b\r\n%b\r\n0\r\nX: y\r\n\r\n" % (len(answer_body()), answer_body()),
         RECORD,
     ),
-    "HTTP/1.0": (b"HTTP/1.0 200 OK\r\n\r\n" + answer(), RECORD),
-    "HTTP/1.0 with a length": (http(answer()).replace(b"HTTP/1.1", b"HTTP/1.0"), RECORD),
-    "1xx first": (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + http(answer()), RECORD),
-    "100 Continue first": (b"HTTP/1.1 100 Continue\r\n\r\n" + http(answer()), RECORD),
-    "no reason phrase": (http(answer()).replace(b"200 OK", b"200"), RECORD),
-    "a cookie that is none": (http(answer(), OK, "Set-Cookie: ;;=; x"), RECORD),
-    "Connection: close": (http(answer(), OK, "Connection: close"), RECORD),
-    "in two pieces": (sending(http(answer())[:40], http(answer())[40:], 0.02), RECORD),
-    "numbers as strings": (http(answer({"id": "52", "paket_durum": "1"}, durum="1")), RECORD),
-    "fields unknown": (http(answer({"yeni": {"a": [None]}}, ek=1)), RECORD),
+    "HTTP/1.0": (b"HTTP/1.0 200 OK\r\n\r\n" + answer_body(), RECORD),
+    "HTTP/1.0 with a length": (
+        http_response(answer_body()).replace(b"HTTP/1.1", b"HTTP/1.0"),
+        RECORD,
+    ),
+    "1xx first": (
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + http_response(answer_body()),
+        RECORD,
+    ),
+    "100 Continue first": (b"HTTP/1.1 100 Continue\r\n\r\n" + http_response(answer_body()), RECORD),
+    "no reason phrase": (http_response(answer_body()).replace(b"200 OK", b"200"), RECORD),
+    "a cookie that is none": (http_response(answer_body(), OK, "Set-Cookie: ;;=; x"), RECORD),
+    "Connection: close": (http_response(answer_body(), OK, "Connection: close"), RECORD),
+    "in two pieces": (
+        sending(http_response(answer_body())[:40], http_response(answer_body())[40:], 0.02),
+        RECORD,
+    ),
+    "numbers as strings": (
+        http_response(answer_body({"id": "52", "paket_durum": "1"}, durum="1")),
+        RECORD,
+    ),
+    "fields unknown": (http_response(answer_body({"yeni": {"a": [None]}}, ek=1)), RECORD),
 }
 
 
@@ -324,9 +360,9 @@ async def test_hostile(name, way):
     hostile = True
 
     async def serve(reader, writer):
-        while b"/52?" not in (head := await request_head(reader)) or not hostile:
-            gonderim_id = id_of(head)
-            writer.write(http(answer({"id": gonderim_id})))
+        while b"/52?" not in (head := await read_request_head(reader)) or not hostile:
+            gonderim_id = requested_id(head)
+            writer.write(http_response(answer_body({"id": gonderim_id})))
         if isinstance(case, bytes):
             writer.write(case)
             await writer.drain()
@@ -347,8 +383,8 @@ async def test_hostile(name, way):
                 assert type(outcome) is cls, outcome
             if isinstance(outcome, VairoSMSError):
                 assert outcome.gonderim_id == 52
-            assert not bulk_tasks()
-            assert client._shared.slots._value == 16
+            assert not library_tasks()
+            assert client.stats().in_flight == 0
 
             hostile = False
             usable = client.with_options(timeout=10, retry=RetryPolicy(initial_delay=0.001))
@@ -359,7 +395,7 @@ async def test_a_bomb_is_measured():
     bomb = squeezed(bytes(256 * MAX_BODY))
 
     async def serve(reader, writer):
-        await request_head(reader)
+        await read_request_head(reader)
         writer.write(bomb)
         await writer.drain()
 
@@ -385,7 +421,9 @@ async def test_a_kept_connection_that_the_server_has_closed():
     async def serve(reader, writer):
         nonlocal connections
         connections += 1
-        writer.write(http(answer({"id": id_of(await request_head(reader))})))
+        writer.write(
+            http_response(answer_body({"id": requested_id(await read_request_head(reader))}))
+        )
         await writer.drain()
 
     async with raw_server(serve) as base_url:
@@ -402,8 +440,10 @@ async def test_a_kept_connection_that_is_closed_as_the_next_request_comes():
     async def serve(reader, writer):
         nonlocal connections
         connections += 1
-        writer.write(http(answer({"id": id_of(await request_head(reader))})))
-        await request_head(reader)
+        writer.write(
+            http_response(answer_body({"id": requested_id(await read_request_head(reader))}))
+        )
+        await read_request_head(reader)
 
     async with raw_server(serve) as base_url:
         policy = RetryPolicy(initial_delay=0.001)
@@ -418,14 +458,14 @@ async def test_an_answer_that_comes_after_its_time_out_is_nobody_elses():
 
     async def serve(reader, writer):
         while True:
-            gonderim_id = id_of(await request_head(reader))
+            gonderim_id = requested_id(await read_request_head(reader))
             if gonderim_id == 1:
                 late.append(writer)
                 continue
             for one in late:
-                one.write(http(answer({"id": 1})))
+                one.write(http_response(answer_body({"id": 1})))
             await asyncio.sleep(0.02)
-            writer.write(http(answer({"id": gonderim_id})))
+            writer.write(http_response(answer_body({"id": gonderim_id})))
 
     async with raw_server(serve) as base_url:
         async with VairoSMSClient(
@@ -442,11 +482,11 @@ async def test_answers_in_the_wrong_order_are_refused():
 
     async def serve(reader, writer):
         while True:
-            waiting.append((id_of(await request_head(reader)), writer))
+            waiting.append((requested_id(await read_request_head(reader)), writer))
             if len(waiting) == 2:
                 (first, one), (second, other) = waiting
-                one.write(http(answer({"id": second})))
-                other.write(http(answer({"id": first})))
+                one.write(http_response(answer_body({"id": second})))
+                other.write(http_response(answer_body({"id": first})))
                 waiting.clear()
 
     async with raw_server(serve) as base_url:
@@ -455,12 +495,17 @@ async def test_answers_in_the_wrong_order_are_refused():
     assert {type(outcome) for outcome in outcomes} == {VairoSMSResponseError}
 
 
-@pytest.mark.parametrize("second", [http(answer({"id": 2})), http(HTML), b"garbage", b"\r\n\r\n"])
+@pytest.mark.parametrize(
+    "second", [http_response(answer_body({"id": 2})), http_response(HTML), b"garbage", b"\r\n\r\n"]
+)
 async def test_what_is_glued_behind_an_answer_is_never_the_next_ones(second):
     async def serve(reader, writer):
         while True:
-            gonderim_id = id_of(await request_head(reader))
-            writer.write(http(answer({"id": gonderim_id})) + (second if gonderim_id == 1 else b""))
+            gonderim_id = requested_id(await read_request_head(reader))
+            writer.write(
+                http_response(answer_body({"id": gonderim_id}))
+                + (second if gonderim_id == 1 else b"")
+            )
 
     async with raw_server(serve) as base_url:
         policy = RetryPolicy(initial_delay=0.001)
@@ -473,4 +518,4 @@ async def test_what_is_glued_behind_an_answer_is_never_the_next_ones(second):
 
 
 def test_the_wire_alone_refuses_what_the_table_calls_foreign():
-    assert type(error(HTML)) is VairoSMSResponseError
+    assert type(error_from(HTML)) is VairoSMSResponseError

@@ -16,15 +16,15 @@ import trustme
 from tests.helpers import (
     KEY,
     KEY_FORMS,
-    answer,
-    answering,
+    answer_body,
     assert_keyless,
     assert_no_key,
-    chain,
-    http,
-    places,
+    exception_chain,
+    http_response,
     raw_server,
-    request_head,
+    reachable_texts,
+    read_request_head,
+    serve_bytes,
 )
 from vairosms_async import (
     RetryPolicy,
@@ -65,7 +65,7 @@ async def every_way(client):
             assert isinstance(outcome, VairoSMSError)
             yield outcome
         async for result in client.iter_gonderimler([52]):
-            assert_no_key("".join(places(result)))
+            assert_no_key("".join(reachable_texts(result)))
             result.unwrap()
     except VairoSMSError as exc:
         yield exc
@@ -123,28 +123,32 @@ def echo(form):
     text = f"https://vairosms.com/x?api_key={form}&y=1"
     page = f"<html><a href='{text}'>{form}</a></html>".encode()
     words = ('{"durum": false, "aciklama": "%s"}' % text).encode()
-    field = answer().replace(b"08505326480", text.encode())
-    wrong = answer().replace(b'"2016-07-21 14:40:16"', f'"{text}"'.encode())
+    field = answer_body().replace(b"08505326480", text.encode())
+    wrong = answer_body().replace(b'"2016-07-21 14:40:16"', f'"{text}"'.encode())
     latin = text.encode("latin-1", "replace")
     return {
-        "aciklama": http(words, "400 Bad Request"),
-        "aciklama of 401": http(words, "401 Unauthorized"),
-        "aciklama as an object": http(words.replace(b'"https', b'["https').replace(b'1"', b'1"]')),
-        "a page": http(page),
-        "a page of 503": http(page, "503 Service Unavailable"),
-        "a wrong field": http(wrong),
-        "a constant": http(field.replace(b'"id": 52', b'"id": NaN')),
-        "JSON cut short": http(field[:-1]),
-        "a redirect": http(page, "302 Found", f"Location: {latin.decode('latin-1')}"),
+        "aciklama": http_response(words, "400 Bad Request"),
+        "aciklama of 401": http_response(words, "401 Unauthorized"),
+        "aciklama as an object": http_response(
+            words.replace(b'"https', b'["https').replace(b'1"', b'1"]')
+        ),
+        "a page": http_response(page),
+        "a page of 503": http_response(page, "503 Service Unavailable"),
+        "a wrong field": http_response(wrong),
+        "a constant": http_response(field.replace(b'"id": 52', b'"id": NaN')),
+        "JSON cut short": http_response(field[:-1]),
+        "a redirect": http_response(page, "302 Found", f"Location: {latin.decode('latin-1')}"),
         "the reason phrase": b"HTTP/1.1 500 " + latin + b"\r\nContent-Length: 0\r\n\r\n",
         "a bad status line": b"HTTP/1.1 " + latin + b"\r\n\r\n",
         "a bad header": b"HTTP/1.1 200 OK\r\n" + latin + b"\r\n\r\n",
         "a header too long": b"HTTP/1.1 200 OK\r\nX: " + latin * 500 + b"\r\n\r\n",
-        "a bad cookie": http(b"", "500 Oops", f"Set-Cookie: {latin.decode('latin-1')}; =;;"),
-        "Retry-After": http(b"", "429 No", f"Retry-After: {latin.decode('latin-1')}"),
-        "a bad encoding": http(page, "200 OK", "Content-Encoding: gzip"),
+        "a bad cookie": http_response(
+            b"", "500 Oops", f"Set-Cookie: {latin.decode('latin-1')}; =;;"
+        ),
+        "Retry-After": http_response(b"", "429 No", f"Retry-After: {latin.decode('latin-1')}"),
+        "a bad encoding": http_response(page, "200 OK", "Content-Encoding: gzip"),
         "a bad chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + latin,
-        "a cut body": http(page)[:-1],
+        "a cut body": http_response(page)[:-1],
     }
 
 
@@ -155,7 +159,7 @@ async def test_what_the_server_echoes(name, form):
     data = echo(form)[name]
 
     async def serve(reader, writer):
-        await request_head(reader)
+        await read_request_head(reader)
         writer.write(data if isinstance(data, bytes) else data.encode("latin-1"))
         await writer.drain()
         writer.close()
@@ -168,8 +172,8 @@ async def test_what_the_server_echoes(name, form):
 @pytest.mark.parametrize("form", KEY_FORMS, ids=ascii)
 async def test_a_record_that_echoes_the_key(form):
     escaped = form if "\\" in form else json.dumps(form, ensure_ascii=False)[1:-1]
-    body = answer().replace(b"08505326480", f"x {escaped} y".encode())
-    async with raw_server(answering(http(body))) as base_url:
+    body = answer_body().replace(b"08505326480", f"x {escaped} y".encode())
+    async with raw_server(serve_bytes(http_response(body))) as base_url:
         async with VairoSMSClient(KEY, base_url=base_url) as client:
             assert (await client.get_gonderim(52)).sms_baslik == "x *** y"
 
@@ -203,13 +207,13 @@ async def test_no_such_name():
 async def test_tls():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
-    async with raw_server(answering(http(answer())), ssl=context) as base_url:
+    async with raw_server(serve_bytes(http_response(answer_body())), ssl=context) as base_url:
         assert (await check(base_url)).reason == "tls"
 
 
 @pytest.mark.usefixtures("quiet")
 async def test_a_proxy_that_refuses():
-    async with raw_server(answering(http(KEY.encode(), "407 No"))) as proxy:
+    async with raw_server(serve_bytes(http_response(KEY.encode(), "407 No"))) as proxy:
         async with aiohttp.ClientSession(proxy=proxy) as session:
             assert (await check("https://panel.example", session=session)).reason == "proxy"
 
@@ -218,9 +222,9 @@ async def test_a_proxy_that_refuses():
 @pytest.mark.usefixtures("quiet")
 async def test_time_outs(hang_at):
     async def serve(reader, writer):
-        await request_head(reader)
+        await read_request_head(reader)
         if hang_at == "body":
-            writer.write(http(answer())[:-5])
+            writer.write(http_response(answer_body())[:-5])
         await asyncio.sleep(10)
 
     full = socket.create_server(("127.0.0.1", 0), backlog=0)
@@ -288,8 +292,8 @@ async def by_a_sibling_in_the_group(work):
 
 
 async def hang_in_the_body(reader, writer):
-    await request_head(reader)
-    writer.write(http(answer())[:-5])
+    await read_request_head(reader)
+    writer.write(http_response(answer_body())[:-5])
     await asyncio.sleep(10)
 
 
@@ -318,7 +322,7 @@ async def test_a_lookup_that_its_caller_ends(work, end, where):
             if end is by_cancel and work is lookup:
                 assert str(caught.value) == "yeter artık"
             if end in (by_timeout, by_wait_for):
-                causes = [type(one) for one in chain(caught.value)]
+                causes = [type(one) for one in exception_chain(caught.value)]
                 assert causes[:2] == [TimeoutError, asyncio.CancelledError]
             if first:
                 with pytest.raises(asyncio.CancelledError):
@@ -369,7 +373,9 @@ async def test_the_callers_own_context_stays():
                     async with asyncio.timeout(0.05):
                         await client.get_gonderim(52)
     # A cause of the TimeoutError, or its context before 3.11.4.
-    [cancelled] = [one for one in chain(caught.value) if type(one) is asyncio.CancelledError]
+    [cancelled] = [
+        one for one in exception_chain(caught.value) if type(one) is asyncio.CancelledError
+    ]
     assert isinstance(cancelled.__context__, LookupError)
 
 
@@ -431,11 +437,11 @@ async def test_a_tracer_hears_of_no_url_in_an_exception(name):
 
     trace = aiohttp.TraceConfig()
     trace.on_request_exception.append(hear)
-    data = echo("").get(answered) or http(b"", "407 No")
+    data = echo("").get(answered) or http_response(b"", "407 No")
     if answered == "cut in a header":
         data = f"HTTP/1.1 302 Found\r\nLocation: /x?api_key={KEY_FORMS[1]}\r\n".encode()
     options = {"trace_configs": [trace], "middlewares": [sessions_own]}
-    async with raw_server(answering(data)) as base_url:
+    async with raw_server(serve_bytes(data)) as base_url:
         if answered == "proxy":
             options["proxy"], base_url = base_url, "https://panel.example"
         if answered == "connect":
@@ -448,9 +454,9 @@ async def test_a_tracer_hears_of_no_url_in_an_exception(name):
                 with pytest.raises(error):
                     await client.get_gonderim(52)
     assert [type(one) for one in exceptions] == [heard]
-    for one in chain(exceptions[0]):
+    for one in exception_chain(exceptions[0]):
         assert_no_key("".join(traceback.format_exception(one)))
-        assert_no_key("".join(places(one)))
+        assert_no_key("".join(reachable_texts(one)))
     assert len(passed) == 1, "the session's own middleware was left out"
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import attrs
 import pytest
 
-from tests.helpers import example
+from tests.helpers import example_packet
 from vairosms_async import (
     GonderimLog,
     GonderimResult,
@@ -67,7 +67,7 @@ def test_hata_kodu_is_the_code_inside_mesaj(mesaj, kod):
 
 def test_records_are_frozen_slotted_hashable_and_pickle():
     for gonderim_id in (52, 61):
-        gonderim = gonderim_from_dict(example(gonderim_id))
+        gonderim = gonderim_from_dict(example_packet(gonderim_id))
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             gonderim.id = 1
         assert not hasattr(gonderim, "__dict__")
@@ -79,7 +79,7 @@ def test_records_are_frozen_slotted_hashable_and_pickle():
 
 
 def test_a_result_is_a_record_or_an_error():
-    gonderim = gonderim_from_dict(example(52))
+    gonderim = gonderim_from_dict(example_packet(52))
     found = GonderimResult(52, gonderim)
     assert found.ok
     assert found.unwrap() is gonderim

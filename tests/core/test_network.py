@@ -10,7 +10,15 @@ import aiohttp
 import pytest
 import trustme
 
-from tests.helpers import KEY, answer, answering, assert_no_key, http, raw_server, request_head
+from tests.helpers import (
+    KEY,
+    answer_body,
+    assert_no_key,
+    http_response,
+    raw_server,
+    read_request_head,
+    serve_bytes,
+)
 from vairosms_async import (
     RetryPolicy,
     VairoSMSClient,
@@ -77,7 +85,7 @@ CERTIFICATES = {
 async def test_certificates(ca, name):
     dates, trusted, why = CERTIFICATES[name]
     requests = []
-    serve = counting(answering(http(answer())), requests)
+    serve = counting(serve_bytes(http_response(answer_body())), requests)
     issuer = ca if trusted else trustme.CA()
     async with (
         trusting_session(ca) as session,
@@ -91,7 +99,7 @@ async def test_certificates(ca, name):
 
 async def test_a_certificate_of_another_host(ca):
     requests = []
-    serve = counting(answering(http(answer())), requests)
+    serve = counting(serve_bytes(http_response(answer_body())), requests)
     context = server_side(ca.issue_cert("localhost"))
     async with trusting_session(ca) as session, raw_server(serve, ssl=context) as base_url:
         error, count = await fails(base_url, requests, session)
@@ -111,7 +119,7 @@ async def test_a_self_signed_certificate(ca):
     requests = []
     async with (
         trusting_session(ca) as session,
-        raw_server(counting(answering(b""), requests), ssl=context) as base_url,
+        raw_server(counting(serve_bytes(b""), requests), ssl=context) as base_url,
     ):
         error, count = await fails(base_url, requests, session)
     assert (error.reason, count) == ("tls", 0)
@@ -127,7 +135,7 @@ async def test_ssl_cert_file_is_what_the_message_says_it_is(ca, tmp_path, monkey
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context())
     async with (
         aiohttp.ClientSession(connector=connector) as session,
-        raw_server(answering(http(answer())), ssl=context) as base_url,
+        raw_server(serve_bytes(http_response(answer_body())), ssl=context) as base_url,
         VairoSMSClient(KEY, base_url=base_url, session=session) as client,
     ):
         assert (await client.get_gonderim(52)).id == 52
@@ -143,7 +151,7 @@ async def says(first):
 
 
 NOT_TLS = {
-    "plain HTTP": (http(b"", "400 Bad Request"), "does not speak TLS"),
+    "plain HTTP": (http_response(b"", "400 Bad Request"), "does not speak TLS"),
     "an alert: TLS 1.0 only": (bytes.fromhex("15030100020246"), "must offer TLS 1.2"),
     "an alert: handshake failure": (bytes.fromhex("15030300020228"), "the handshake failed ("),
     "garbage": (bytes(range(64)), "TLS connection"),
@@ -170,7 +178,7 @@ async def test_a_server_of_old_protocols_alone(ca):
     context.set_ciphers("ALL:@SECLEVEL=0")
     async with (
         trusting_session(ca) as session,
-        raw_server(answering(http(answer())), ssl=context) as base_url,
+        raw_server(serve_bytes(http_response(answer_body())), ssl=context) as base_url,
     ):
         error, _ = await fails(base_url, [], session)
     assert error.reason in ("tls", "connect")  # asyncio's own server hangs up without an alert
@@ -298,7 +306,7 @@ async def test_a_switch_of_protocols_leaves_nothing_open(caplog):
     hung_up = asyncio.Event()
 
     async def serve(reader, writer):
-        await request_head(reader)
+        await read_request_head(reader)
         writer.write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"
         )

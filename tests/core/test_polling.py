@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from tests.helpers import KEY, bulk_tasks, example, raw_server
+from tests.helpers import KEY, example_packet, library_tasks, raw_server
 from vairosms_async import (
     PaketDurum,
     RetryPolicy,
@@ -40,7 +40,7 @@ class Panel(SandboxPanel):
 
     def settle(self, gonderim_id, after, durum=1):
         """Add a packet that turns final `after` seconds from now; None: never."""
-        packet = example(52) | {"id": gonderim_id, "paket_durum": 0}
+        packet = example_packet(52) | {"id": gonderim_id, "paket_durum": 0}
         then = None if after is None else packet | {"paket_durum": durum}
         self.add_gonderim(packet, then=then, after=after or 0)
 
@@ -58,9 +58,9 @@ async def panel():
 async def client(panel):
     async with VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=4) as client:
         yield client
-        assert not bulk_tasks()
+        assert not library_tasks()
         assert not client._shared.bulk_tasks
-        assert client._shared.slots._value == 4
+        assert client.stats().in_flight == 0
 
 
 def now():
@@ -112,7 +112,7 @@ async def test_a_longest_interval_that_is_the_first(panel, client):
 
 
 async def test_a_state_that_is_not_known_is_not_final(panel, client):
-    packet = example(52) | {"id": 7, "paket_durum": 7}
+    packet = example_packet(52) | {"id": 7, "paket_durum": 7}
     panel.add_gonderim(packet, then=packet | {"paket_durum": 1}, after=50)
     assert (await client.wait_gonderim(7)).paket_durum is PaketDurum.SONLANDI
 
@@ -268,7 +268,7 @@ async def test_each_comes_as_it_is_final(panel, client):
 
 
 async def test_every_change_of_state_if_asked_for(panel, client):
-    packet = example(52) | {"id": 7, "paket_durum": 0}
+    packet = example_packet(52) | {"id": 7, "paket_durum": 0}
     panel.add_gonderim(packet, then=packet | {"paket_durum": 7}, after=100)
     panel.settle(8, 0)
     seen = []
@@ -381,7 +381,7 @@ async def test_an_error_of_the_source_ends_it(panel, client):
 
 async def test_an_endless_source_does_not_starve_those_that_wait(panel, client):
     panel.settle(1, 20)
-    panel._latency = (0.1, 0.1)
+    panel.latency = (0.1, 0.1)
 
     async def ids():
         yield 1
@@ -398,7 +398,7 @@ async def test_an_endless_source_does_not_starve_those_that_wait(panel, client):
 
 async def test_those_that_wait_do_not_starve_new_ids(panel, client):
     """A hundred ids due every second want ten times what four slots can give."""
-    panel._latency = (0.4, 0.4)
+    panel.latency = (0.4, 0.4)
     for gonderim_id in range(1, 101):
         panel.settle(gonderim_id, None)
 
@@ -429,8 +429,8 @@ async def test_leaving_early_leaves_nothing(panel, client):
     async with aclosing(client.wait_gonderimler(ids())) as results:
         async for _ in results:
             break
-        assert bulk_tasks()
-    assert not bulk_tasks()
+        assert library_tasks()
+    assert not library_tasks()
     asked = panel.requests
     await asyncio.sleep(1000)
     assert panel.requests <= asked + 4
@@ -447,7 +447,7 @@ async def test_one_that_is_dropped_ends(panel, client):
     await leave()
     gc.collect()
     await asyncio.sleep(1)
-    assert not bulk_tasks()
+    assert not library_tasks()
 
 
 async def test_a_caller_that_cancels_leaves_nothing(panel, client):
@@ -458,7 +458,7 @@ async def test_a_caller_that_cancels_leaves_nothing(panel, client):
                 await wait
         gc.collect()
         await asyncio.sleep(0.1)
-        assert not bulk_tasks()
+        assert not library_tasks()
 
 
 async def test_a_client_that_is_closed_ends_it(panel):
@@ -479,7 +479,7 @@ async def test_a_client_that_is_closed_ends_it(panel):
     for wait in waits:
         with pytest.raises(RuntimeError, match="closed"):
             await wait
-    assert not bulk_tasks()
+    assert not library_tasks()
     with pytest.raises(RuntimeError, match="closed"):
         await client.wait_gonderim(1)
 
@@ -512,7 +512,7 @@ async def test_ten_thousand_ids_over_an_hour():
             ):
                 assert result.unwrap().is_final
                 seen.append(result.id)
-                most = max(most, len(bulk_tasks()))
+                most = max(most, len(library_tasks()))
         assert sorted(seen) == list(range(1, 10_001))
         assert panel.peak_in_flight <= 16
         assert most <= 16 + 1  # the workers, and one task that reads ids

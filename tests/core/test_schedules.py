@@ -13,22 +13,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers import KEY, answer, bulk_tasks, http, id_of, raw_server, request_head
+from tests.helpers import (
+    KEY,
+    answer_body,
+    http_response,
+    library_tasks,
+    raw_server,
+    read_request_head,
+    requested_id,
+)
 from vairosms_async import Gonderim, RetryPolicy, VairoSMSClient, VairoSMSError
 
 STEPS = {
-    "ok": http(answer()),
-    "500": http(b"<html>", "500 Oops"),
-    "429": http(b"", "429 Slow down", "Retry-After: 2"),
-    "429 for long": http(b"", "429 Slow down", "Retry-After: 900"),
-    "429 alone": http(b"", "429 Slow down"),
-    "503": http(b"", "503 Busy", "Retry-After: 1"),
-    "404": http(b"", "404 Not Found"),
-    "html": http(b"<html>"),
-    "cut": http(answer())[:-5],
+    "ok": http_response(answer_body()),
+    "500": http_response(b"<html>", "500 Oops"),
+    "429": http_response(b"", "429 Slow down", "Retry-After: 2"),
+    "429 for long": http_response(b"", "429 Slow down", "Retry-After: 900"),
+    "429 alone": http_response(b"", "429 Slow down"),
+    "503": http_response(b"", "503 Busy", "Retry-After: 1"),
+    "404": http_response(b"", "404 Not Found"),
+    "html": http_response(b"<html>"),
+    "cut": http_response(answer_body())[:-5],
     "close": b"",
     "hang": None,
-    "another": http(answer({"id": 9999})),
+    "another": http_response(answer_body({"id": 9999})),
 }
 IDS = 12
 CAP = 3
@@ -51,7 +59,7 @@ class Panel:
     async def serve(self, reader, writer):
         loop = asyncio.get_running_loop()
         while True:
-            gonderim_id = id_of(await request_head(reader))
+            gonderim_id = requested_id(await read_request_head(reader))
             if loop.time() < self.paused_until:
                 self.broken.append(f"{gonderim_id} sent at {loop.time()} in a pause")
             number = self.requests.total()
@@ -68,7 +76,7 @@ class Panel:
             finally:
                 self.in_flight -= 1
             if step == "ok":
-                data = http(answer({"id": gonderim_id}))
+                data = http_response(answer_body({"id": gonderim_id}))
             writer.write(data)
             await writer.drain()
             if step in ("429", "503"):
@@ -88,8 +96,8 @@ async def run(panel, work, leave_at):
             KEY, base_url=base_url, max_concurrency=CAP, timeout=10, retry=policy
         ) as client:
             outcomes = await work(client, leave_at)
-            assert not bulk_tasks()
-            assert client._shared.slots._value == CAP
+            assert not library_tasks()
+            assert client.stats().in_flight == 0
             assert not client._shared.bulk_tasks
             assert not client._shared.interruptible
             if panel.requests:  # each connection is back in the pool, or closed

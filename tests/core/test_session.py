@@ -8,7 +8,15 @@ import sys
 import aiohttp
 import pytest
 
-from tests.helpers import KEY, answer, assert_no_key, bulk_tasks, http, raw_server, request_head
+from tests.helpers import (
+    KEY,
+    answer_body,
+    assert_no_key,
+    http_response,
+    library_tasks,
+    raw_server,
+    read_request_head,
+)
 from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSError, VairoSMSNotFoundError
 from vairosms_async.sandbox import Fault, SandboxPanel
 
@@ -45,7 +53,7 @@ async def test_it_can_be_made_outside_a_loop():
 
 
 async def test_connections_are_kept_and_no_more_than_the_cap(panel):
-    panel._latency = (0.001, 0.003)
+    panel.latency = (0.001, 0.003)
     async with VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=3) as client:
         for _ in range(3):
             await client.gather_gonderimler(range(1, 31))
@@ -54,7 +62,7 @@ async def test_connections_are_kept_and_no_more_than_the_cap(panel):
 
 
 async def test_more_than_a_hundred_at_once(panel):
-    panel._latency = (0.3, 0.3)
+    panel.latency = (0.3, 0.3)
     async with VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=150) as client:
         await client.gather_gonderimler(range(1, 301))
         assert panel.peak_in_flight == 150
@@ -132,7 +140,7 @@ async def closed_while(client, work):
         await client.close()
         with pytest.raises(RuntimeError) as caught:
             await task
-    assert not bulk_tasks()
+    assert not library_tasks()
     return str(caught.value)
 
 
@@ -185,7 +193,7 @@ async def test_closed_inside_the_loop_body(panel):
             seen += 1
             if seen == 3:
                 await client.close()
-                assert not bulk_tasks()
+                assert not library_tasks()
     assert seen < 50
 
 
@@ -193,10 +201,10 @@ async def test_a_session_of_the_callers_lets_lookups_in_flight_end():
     arrived, go = asyncio.Event(), asyncio.Event()
 
     async def serve(reader, writer):
-        await request_head(reader)
+        await read_request_head(reader)
         arrived.set()
         await go.wait()
-        writer.write(http(answer()))
+        writer.write(http_response(answer_body()))
 
     async with raw_server(serve) as base_url, aiohttp.ClientSession() as session:
         client = VairoSMSClient(KEY, base_url=base_url, session=session)
@@ -265,10 +273,10 @@ async def test_an_answer_that_came_is_not_replaced_by_the_closing():
     arrived, go = asyncio.Event(), asyncio.Event()
 
     async def serve(reader, writer):
-        await request_head(reader)
+        await read_request_head(reader)
         arrived.set()
         await go.wait()
-        writer.write(http(b"", "404 Not Found"))
+        writer.write(http_response(b"", "404 Not Found"))
 
     async with raw_server(serve) as base_url, aiohttp.ClientSession() as session:
         client = VairoSMSClient(KEY, base_url=base_url, session=session)
@@ -333,7 +341,7 @@ async def test_a_closed_client_says_so_even_where_nothing_would_be_asked(panel):
 
 
 async def test_the_cap_is_the_clients_whoever_looks_up(panel):
-    panel._latency = (0.005, 0.02)
+    panel.latency = (0.005, 0.02)
     async with VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=5) as client:
         sibling = client.with_options(timeout=9)
         async with asyncio.TaskGroup() as group:
@@ -344,11 +352,11 @@ async def test_the_cap_is_the_clients_whoever_looks_up(panel):
 
 
 async def test_a_bulk_with_a_lower_cap_leaves_room_for_single_lookups(panel):
-    panel._latency = (0.05, 0.05)
+    panel.latency = (0.05, 0.05)
     async with VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=4) as client:
         bulk = asyncio.ensure_future(client.gather_gonderimler(range(1, 100), max_concurrency=2))
         await asyncio.sleep(0.02)
-        assert len(bulk_tasks()) == 2
+        assert len(library_tasks()) == 2
         async with asyncio.timeout(0.2):
             await client.get_gonderim(52)
         assert panel.peak_in_flight == 3

@@ -14,7 +14,14 @@ import trustme
 from yarl import URL
 
 import vairosms_async
-from tests.helpers import KEY, answer, answering, http, raw_server, request_head
+from tests.helpers import (
+    KEY,
+    answer_body,
+    http_response,
+    raw_server,
+    read_request_head,
+    serve_bytes,
+)
 from vairosms_async import (
     RetryPolicy,
     VairoSMSClient,
@@ -39,7 +46,7 @@ async def ask(base_url, **options):
 
 
 async def ask_raw(data, **options):
-    async with raw_server(answering(data)) as base_url:
+    async with raw_server(serve_bytes(data)) as base_url:
         return await ask(base_url, **options)
 
 
@@ -52,8 +59,10 @@ async def sent(session=None, host="127.0.0.1"):
 
     async def serve(reader, writer):
         while True:
-            heads.append(await request_head(reader))
-            writer.write(http(answer(), "200 OK", "Set-Cookie: laravel_session=abc; path=/"))
+            heads.append(await read_request_head(reader))
+            writer.write(
+                http_response(answer_body(), "200 OK", "Set-Cookie: laravel_session=abc; path=/")
+            )
 
     async with raw_server(serve) as base_url:
         url = base_url.replace("127.0.0.1", host)
@@ -124,8 +133,8 @@ async def test_a_session_with_settings_of_its_own(panel):
             assert (await client.get_gonderim(52)).id == 52
             with pytest.raises(VairoSMSNotFoundError):
                 await client.get_gonderim(5000)
-        body = http(gzip.compress(answer()), "200 OK", "Content-Encoding: gzip")
-        async with raw_server(answering(body)) as base_url:
+        body = http_response(gzip.compress(answer_body()), "200 OK", "Content-Encoding: gzip")
+        async with raw_server(serve_bytes(body)) as base_url:
             assert (await ask(base_url, session=session)).id == 52
 
 
@@ -133,13 +142,13 @@ async def test_a_session_with_settings_of_its_own(panel):
 
 
 def padded(size):
-    body = answer()
+    body = answer_body()
     return body + b" " * (size - len(body))
 
 
 async def test_a_body_of_just_the_limit_is_read_and_of_one_byte_more_is_not():
-    assert (await ask_raw(http(padded(MAX_BODY)))).id == 52
-    too_long = await ask_raw(http(padded(MAX_BODY + 1)))
+    assert (await ask_raw(http_response(padded(MAX_BODY)))).id == 52
+    too_long = await ask_raw(http_response(padded(MAX_BODY + 1)))
     assert type(too_long) is VairoSMSResponseError
     assert f"more than {MAX_BODY} bytes" in str(too_long)
     assert (too_long.status, too_long.excerpt) == (200, "")
@@ -148,8 +157,8 @@ async def test_a_body_of_just_the_limit_is_read_and_of_one_byte_more_is_not():
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 async def test_a_bomb_costs_no_more_memory_than_the_limit(encoding):
     squeeze = gzip.compress if encoding == "gzip" else zlib.compress
-    bomb = http(squeeze(bytes(200 * MAX_BODY)), "200 OK", f"Content-Encoding: {encoding}")
-    async with raw_server(answering(bomb)) as base_url:
+    bomb = http_response(squeeze(bytes(200 * MAX_BODY)), "200 OK", f"Content-Encoding: {encoding}")
+    async with raw_server(serve_bytes(bomb)) as base_url:
         tracemalloc.start()
         try:
             outcome = await ask(base_url)
@@ -163,7 +172,7 @@ async def test_a_bomb_costs_no_more_memory_than_the_limit(encoding):
 
 async def test_an_endless_body_is_left_and_its_connection_with_it():
     async def serve(reader, writer):
-        await request_head(reader)
+        await read_request_head(reader)
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while True:
             writer.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
@@ -193,8 +202,8 @@ async def silent(reader, writer):
 
 
 async def dripping(reader, writer):
-    await request_head(reader)
-    for byte in http(answer()):
+    await read_request_head(reader)
+    for byte in http_response(answer_body()):
         writer.write(bytes([byte]))
         await writer.drain()
         await asyncio.sleep(0.05)
@@ -212,9 +221,9 @@ async def test_a_time_out_covers_the_whole_exchange(serve):
 @pytest.mark.looptime
 async def test_no_time_out_waits_as_long_as_it_takes():
     async def serve(reader, writer):
-        await request_head(reader)
+        await read_request_head(reader)
         await asyncio.sleep(3000)
-        writer.write(http(answer()))
+        writer.write(http_response(answer_body()))
 
     async with raw_server(serve) as base_url:
         assert type(await ask(base_url, timeout=2999)) is VairoSMSTimeoutError
@@ -235,18 +244,18 @@ async def test_a_time_out_of_someone_elses_is_a_time_out_too():
 
 
 async def reset(reader, writer):
-    await request_head(reader)
+    await read_request_head(reader)
     sock = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
 
 async def hang_up(reader, writer):
-    await request_head(reader)
+    await read_request_head(reader)
 
 
 async def reset_in_the_body(reader, writer):
-    await request_head(reader)
-    writer.write(http(answer())[:-50])
+    await read_request_head(reader)
+    writer.write(http_response(answer_body())[:-50])
     await writer.drain()
     await asyncio.sleep(0.05)
     sock = writer.get_extra_info("socket")
@@ -257,14 +266,14 @@ CUT = {
     "reset": reset,
     "closed without a word": hang_up,
     "reset in the body": reset_in_the_body,
-    "cut in the headers": answering(http(answer())[:20]),
-    "cut body": answering(http(answer())[:-1]),
-    "cut chunk": answering(
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n400\r\n" + answer()
+    "cut in the headers": serve_bytes(http_response(answer_body())[:20]),
+    "cut body": serve_bytes(http_response(answer_body())[:-1]),
+    "cut chunk": serve_bytes(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n400\r\n" + answer_body()
     ),
-    "no last chunk": answering(
+    "no last chunk": serve_bytes(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n"
-        % (len(answer()), answer())
+        % (len(answer_body()), answer_body())
     ),
 }
 
@@ -304,7 +313,7 @@ async def test_a_pinned_certificate_that_is_another(ca):
     connector = aiohttp.TCPConnector(ssl=aiohttp.Fingerprint(bytes(32)))
     async with (
         aiohttp.ClientSession(connector=connector) as session,
-        raw_server(answering(http(answer())), ssl=context) as base_url,
+        raw_server(serve_bytes(http_response(answer_body())), ssl=context) as base_url,
     ):
         outcome = await ask(base_url, session=session)
     assert outcome.reason == "tls"
@@ -314,9 +323,9 @@ async def test_a_pinned_certificate_that_is_another(ca):
 # ---- proxies -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", [http(b"", "407 Proxy Authentication Required"), None])
+@pytest.mark.parametrize("data", [http_response(b"", "407 Proxy Authentication Required"), None])
 async def test_a_proxy_that_refuses_or_is_not_there(data):
-    async with raw_server(answering(data or b"")) as proxy:
+    async with raw_server(serve_bytes(data or b"")) as proxy:
         if data is None:
             proxy = "http://127.0.0.1:1"
         async with aiohttp.ClientSession(proxy=proxy) as session:
@@ -335,15 +344,18 @@ NOT_THE_PANELS = {
     "a bad header": b"HTTP/1.1 200 OK\r\nno colon here\r\n\r\n",
     "a header without end": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
     "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n12",
-    "broken gzip": http(b"not gzip at all", "200 OK", "Content-Encoding: gzip"),
-    "a redirect": http(b"", "302 Found", "Location: https://evil.example/?api_key=x"),
-    "a redirect to itself": http(b"", "301 Moved", "Location: /"),
-    "nothing": http(b"", "204 No Content"),
-    "HTML": http(b"<html>", "200 OK", "Content-Type: text/html"),
-    "HTML under 403": http(b"<html>", "403 Forbidden"),
-    "another packet": http(answer({"id": 61}), "200 OK", JSON),
-    "two answers in one body": http(answer() + answer({"id": 61}), "200 OK", JSON),
-    "a shorter length than the body": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" + answer(),
+    "broken gzip": http_response(b"not gzip at all", "200 OK", "Content-Encoding: gzip"),
+    "a redirect": http_response(b"", "302 Found", "Location: https://evil.example/?api_key=x"),
+    "a redirect to itself": http_response(b"", "301 Moved", "Location: /"),
+    "nothing": http_response(b"", "204 No Content"),
+    "HTML": http_response(b"<html>", "200 OK", "Content-Type: text/html"),
+    "HTML under 403": http_response(b"<html>", "403 Forbidden"),
+    "another packet": http_response(answer_body({"id": 61}), "200 OK", JSON),
+    "two answers in one body": http_response(
+        answer_body() + answer_body({"id": 61}), "200 OK", JSON
+    ),
+    "a shorter length than the body": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
+    + answer_body(),
 }
 
 
@@ -353,7 +365,7 @@ async def test_what_is_not_the_panels_answer_is_asked_once(name):
 
     async def serve(reader, writer):
         nonlocal requests
-        await request_head(reader)
+        await read_request_head(reader)
         requests += 1
         writer.write(NOT_THE_PANELS[name])
         await writer.drain()
@@ -371,13 +383,13 @@ async def test_what_is_not_the_panels_answer_is_asked_once(name):
 @pytest.mark.parametrize(
     "data",
     [
-        http(answer(), "200 OK", "Content-Type: text/html; charset=utf-16"),
-        http(gzip.compress(answer()), "200 OK", "Content-Encoding: gzip"),
-        b"HTTP/1.0 200 OK\r\n\r\n" + answer(),
+        http_response(answer_body(), "200 OK", "Content-Type: text/html; charset=utf-16"),
+        http_response(gzip.compress(answer_body()), "200 OK", "Content-Encoding: gzip"),
+        b"HTTP/1.0 200 OK\r\n\r\n" + answer_body(),
         b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n"
-        + b"".join(b"1\r\n%c\r\n" % byte for byte in answer())
+        + b"".join(b"1\r\n%c\r\n" % byte for byte in answer_body())
         + b"0\r\n\r\n",
-        b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + http(answer()),
+        b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + http_response(answer_body()),
     ],
     ids=["lying charset", "gzip", "HTTP/1.0", "byte by byte", "1xx first"],
 )
@@ -387,10 +399,10 @@ async def test_odd_forms_that_are_read(data):
 
 async def test_an_answer_left_over_is_never_taken_for_the_next_ids():
     async def serve(reader, writer):
-        await request_head(reader)
-        writer.write(http(answer()) + http(answer({"id": 61})))
-        await request_head(reader)
-        writer.write(http(answer({"id": 62})))
+        await read_request_head(reader)
+        writer.write(http_response(answer_body()) + http_response(answer_body({"id": 61})))
+        await read_request_head(reader)
+        writer.write(http_response(answer_body({"id": 62})))
 
     async with raw_server(serve) as base_url:
         async with VairoSMSClient(KEY, base_url=base_url, retry=ONCE) as client:

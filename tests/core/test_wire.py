@@ -7,7 +7,7 @@ import attrs
 import pytest
 from multidict import CIMultiDict
 
-from tests.helpers import FIXTURES, answer, error, example, read, record
+from tests.helpers import FIXTURES, answer_body, error_from, example_packet, read_body, record_from
 from vairosms_async import (
     Gonderim,
     GonderimLog,
@@ -82,7 +82,7 @@ def test_example_61():
 
 @pytest.mark.parametrize("gonderim_id", [52, 61])
 def test_the_examples_come_out_as_they_went_in(gonderim_id):
-    packet = example(gonderim_id)
+    packet = example_packet(gonderim_id)
     assert gonderim_to_dict(gonderim_from_dict(packet)) == {"log": None} | packet
 
 
@@ -117,19 +117,19 @@ def test_the_examples_come_out_as_they_went_in(gonderim_id):
     ],
 )
 def test_a_form_that_is_read(changes, field, value):
-    read_ = getattr(record(answer(changes)), field)
+    read_ = getattr(record_from(answer_body(changes)), field)
     assert read_ == value
     assert type(read_) is type(value)
 
 
 @pytest.mark.parametrize("durum", [True, 1, "1"], ids=repr)
 def test_durum_true_in_the_forms_of_php(durum):
-    assert record(answer(durum=durum)).id == 52
+    assert record_from(answer_body(durum=durum)).id == 52
 
 
 @pytest.mark.parametrize("durum", [False, 0, "0"], ids=repr)
 def test_durum_false_in_the_forms_of_php(durum):
-    assert type(error(answer(durum=durum, aciklama="yok"))) is VairoSMSAPIError
+    assert type(error_from(answer_body(durum=durum, aciklama="yok"))) is VairoSMSAPIError
 
 
 @pytest.mark.parametrize(
@@ -144,20 +144,20 @@ def test_durum_false_in_the_forms_of_php(durum):
     ids=["BOM", "blanks", "BOM and blanks", "PHP warning", "PHP notice"],
 )
 def test_what_may_stand_before_the_json(before):
-    assert record(before + answer()).id == 52
+    assert record_from(before + answer_body()).id == 52
 
 
 def test_a_log_may_lack_all_but_id_and_mesaj():
     log = {"id": "7", "mesaj": "hata", "api": None, "context": [], "user_id": None}
-    assert record(answer({"log": log})).log == GonderimLog(id=7, mesaj="hata")
+    assert record_from(answer_body({"log": log})).log == GonderimLog(id=7, mesaj="hata")
 
 
 # ---- meaning -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("field", [name for name in example(52) if name != "log"])
+@pytest.mark.parametrize("field", [name for name in example_packet(52) if name != "log"])
 def test_a_missing_field_is_named(field):
-    problem = error(answer(without=field))
+    problem = error_from(answer_body(without=field))
     assert type(problem) is VairoSMSResponseError
     assert f"aciklama.{field}: missing" in str(problem)
     assert (problem.gonderim_id, problem.status) == (52, 200)
@@ -204,32 +204,32 @@ WRONG = {
     ids=ascii,
 )
 def test_a_value_that_cannot_be_what_its_field_says_is_named(field, value):
-    problem = error(answer({field: value}))
+    problem = error_from(answer_body({field: value}))
     assert type(problem) is VairoSMSResponseError
     assert f"aciklama.{field}" in str(problem)
 
 
 def test_every_wrong_field_is_named_at_once_and_inside_the_log_too():
     log = {"id": "x", "mesaj": "m", "created_at": "dün"}
-    message = str(error(answer({"log": log, "kredi_toplam": 2.5}, without="created_at")))
+    message = str(error_from(answer_body({"log": log, "kredi_toplam": 2.5}, without="created_at")))
     for field in ("kredi_toplam", "created_at", "log.id", "log.created_at"):
         assert f"aciklama.{field}: " in message
 
 
 def test_all_fields_are_named_however_many_they_are():
-    wrong = {field: "\x00 yanlış" * 20 for field in example(52) if field != "sms_baslik"}
-    message = str(error(answer(wrong, without="sms_baslik")))
-    assert all(f"aciklama.{field}: " in message for field in example(52))
+    wrong = {field: "\x00 yanlış" * 20 for field in example_packet(52) if field != "sms_baslik"}
+    message = str(error_from(answer_body(wrong, without="sms_baslik")))
+    assert all(f"aciklama.{field}: " in message for field in example_packet(52))
     assert message.isprintable()
 
 
 def test_a_value_quoted_in_an_error_is_cut_short():
-    assert len(str(error(answer({"created_at": "x" * 10_000})))) < 400
+    assert len(str(error_from(answer_body({"created_at": "x" * 10_000})))) < 400
 
 
 @pytest.mark.parametrize("other", [61, 520, 5, -52])
 def test_the_record_of_another_packet_is_refused(other):
-    problem = error(answer({"id": other}))
+    problem = error_from(answer_body({"id": other}))
     assert type(problem) is VairoSMSResponseError
     assert f"aciklama.id: it is the record of packet {other}" in str(problem)
 
@@ -249,12 +249,12 @@ def test_the_record_of_another_packet_is_refused(other):
 )
 def test_what_a_field_should_be_is_said(field, value, expected):
     name = f"{field}.mesaj" if isinstance(value, dict) else field
-    assert str(error(answer({field: value}))).endswith(f": aciklama.{name}: {expected}")
+    assert str(error_from(answer_body({field: value}))).endswith(f": aciklama.{name}: {expected}")
 
 
 def test_periods_are_written_as_the_panel_writes_them():
     for period in ("00:00:00", "-00:00:01", "00:59:59", "100:00:01", "-838:59:59", "838:59:59"):
-        packet = example(52) | {"gecerlilik_suresi": period}
+        packet = example_packet(52) | {"gecerlilik_suresi": period}
         assert gonderim_to_dict(gonderim_from_dict(packet))["gecerlilik_suresi"] == period
 
 
@@ -280,42 +280,47 @@ def test_periods_are_written_as_the_panel_writes_them():
         (b'{"durum": true}', "aciklama.None is not an object"),
         (b'{"durum": true, "aciklama": []}', "is not an object"),
         (b'{"durum": true, "aciklama": "52"}', "is not an object"),
-        (answer()[:-5], "line 1 column"),
-        (answer() + answer(), "Extra data"),
-        (answer({"id": 61}) + answer(), "Extra data"),
-        (b"uyar\xfd " + answer(), "not UTF-8"),
-        (answer().replace(b"0850", b"\xff\xfe"), "not UTF-8"),
+        (answer_body()[:-5], "line 1 column"),
+        (answer_body() + answer_body(), "Extra data"),
+        (answer_body({"id": 61}) + answer_body(), "Extra data"),
+        (b"uyar\xfd " + answer_body(), "not UTF-8"),
+        (answer_body().replace(b"0850", b"\xff\xfe"), "not UTF-8"),
         (b'{"durum": true, "aciklama": {"id": 61, "id": 52}}', "same key twice"),
         (b'{"durum": true, "durum": true}', "same key twice"),
-        (answer().replace(b'"kredi_toplam": 2', b'"kredi_toplam": NaN'), "JSON with NaN"),
-        (answer().replace(b'"kredi_toplam": 2', b'"kredi_toplam": -Infinity'), "-Infinity"),
-        (answer().replace(b'"id": 52', b'"id": ' + b"5" * 5000), "4300 digits"),
-        (answer().replace(b'"kredi_toplam": 2', b'"kredi_toplam": 1e999'), "kredi_toplam: inf is"),
+        (answer_body().replace(b'"kredi_toplam": 2', b'"kredi_toplam": NaN'), "JSON with NaN"),
+        (answer_body().replace(b'"kredi_toplam": 2', b'"kredi_toplam": -Infinity'), "-Infinity"),
+        (answer_body().replace(b'"id": 52', b'"id": ' + b"5" * 5000), "4300 digits"),
+        (
+            answer_body().replace(b'"kredi_toplam": 2', b'"kredi_toplam": 1e999'),
+            "kredi_toplam: inf is",
+        ),
         (b'{"durum": true, "aciklama": ' + b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 100_000, "nested too deeply"),
     ],
 )
 def test_under_200_it_is_a_response_error_that_says_why(body, why):
-    problem = error(body)
+    problem = error_from(body)
     assert type(problem) is VairoSMSResponseError
     assert why in str(problem)
     assert "gonderim 52: HTTP 200" in str(problem)
 
 
 def test_an_excerpt_is_one_short_printable_line():
-    problem = error(b"<h1>\n Bak\xc4\xb1m\x07\x1b[31m</h1>\r\n" + b"x" * 10_000)
+    problem = error_from(b"<h1>\n Bak\xc4\xb1m\x07\x1b[31m</h1>\r\n" + b"x" * 10_000)
     assert problem.excerpt.startswith("<h1> Bakım [31m</h1> xxx")
     assert len(problem.excerpt) == 200
     assert problem.excerpt.endswith("…")
-    assert error(b"k\xc4\xb1sa").excerpt == "kısa"
-    assert error(b"\xff").excerpt == "\ufffd"
-    assert error("<h1>UTF-16</h1>".encode("utf-16")).excerpt == ""
+    assert error_from(b"k\xc4\xb1sa").excerpt == "kısa"
+    assert error_from(b"\xff").excerpt == "\ufffd"
+    assert error_from("<h1>UTF-16</h1>".encode("utf-16")).excerpt == ""
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
-@pytest.mark.parametrize("body", [b"", answer(), no("başka yerde")], ids=["empty", "yes", "no"])
+@pytest.mark.parametrize(
+    "body", [b"", answer_body(), no("başka yerde")], ids=["empty", "yes", "no"]
+)
 def test_a_redirect_is_no_answer_of_the_panels(status, body):
-    problem = error(body, status, {"Location": "https://example.com/"})
+    problem = error_from(body, status, {"Location": "https://example.com/"})
     assert type(problem) is VairoSMSResponseError
     assert problem.status == status
     assert "redirect" in str(problem)
@@ -323,8 +328,8 @@ def test_a_redirect_is_no_answer_of_the_panels(status, body):
 
 @pytest.mark.parametrize("status", [201, 204, 206, 400, 403, 409, 418, 419, 600, 999])
 def test_foreign_bodies_and_misplaced_records_under_other_statuses(status):
-    for body in (b"", HTML, answer()):
-        problem = error(body, status)
+    for body in (b"", HTML, answer_body()):
+        problem = error_from(body, status)
         assert type(problem) is VairoSMSResponseError, body
         assert problem.status == status
 
@@ -334,14 +339,14 @@ def test_foreign_bodies_and_misplaced_records_under_other_statuses(status):
 
 @pytest.mark.parametrize("kod", sorted(KODLAR))
 def test_documented_codes(kod):
-    problem = error(no(kod), 400)
+    problem = error_from(no(kod), 400)
     assert type(problem) is VairoSMSAPIError
     assert (problem.status, problem.aciklama, problem.kod) == (400, kod, kod)
     assert str(problem) == f"gonderim 52: HTTP 400: {kod}"
 
 
 def test_other_words_are_aciklama_without_a_code():
-    problem = error(no("Bakiye\nyetersiz"), 200)
+    problem = error_from(no("Bakiye\nyetersiz"), 200)
     assert type(problem) is VairoSMSAPIError
     assert (problem.status, problem.aciklama, problem.kod) == (200, "Bakiye\nyetersiz", None)
     assert str(problem) == "gonderim 52: HTTP 200: Bakiye yetersiz"
@@ -349,28 +354,28 @@ def test_other_words_are_aciklama_without_a_code():
 
 @pytest.mark.parametrize("nothing", [None, "", [], {}])
 def test_no_words_at_all(nothing):
-    problem = error(no(nothing), 400)
+    problem = error_from(no(nothing), 400)
     assert problem.aciklama in (None, "")
     assert str(problem) == "gonderim 52: HTTP 400: the panel gives no reason"
 
 
 def test_why_there_are_no_words():
     reason = "gonderim 52: HTTP 503: the panel gives no reason"
-    assert str(error(HTML, 503)) == f"{reason} (an HTML page)"
-    assert str(error(b"", 503)) == f"{reason} (the body is empty)"
-    assert str(error(answer(), 503)) == reason
+    assert str(error_from(HTML, 503)) == f"{reason} (an HTML page)"
+    assert str(error_from(b"", 503)) == f"{reason} (the body is empty)"
+    assert str(error_from(answer_body(), 503)) == reason
 
 
 def test_words_that_are_an_object_are_kept_as_json():
-    assert error(no({"id": ["geçersiz"]}), 422).aciklama == '{"id": ["geçersiz"]}'
+    assert error_from(no({"id": ["geçersiz"]}), 422).aciklama == '{"id": ["geçersiz"]}'
 
 
 def test_words_that_nobody_could_print_are_mended():
-    assert error(b'{"durum": false, "aciklama": "yar\\ud83dm"}').aciklama == "yar?m"
+    assert error_from(b'{"durum": false, "aciklama": "yar\\ud83dm"}').aciklama == "yar?m"
 
 
 def test_another_packets_id_is_cut_short_too():
-    assert len(str(error(answer({"id": int("5" * 4000)})))) < 400
+    assert len(str(error_from(answer_body({"id": int("5" * 4000)})))) < 400
 
 
 @pytest.mark.parametrize(
@@ -385,16 +390,16 @@ def test_another_packets_id_is_cut_short_too():
 )
 def test_what_the_panel_could_not_write_is_not_written(changes):
     with pytest.raises(ValueError, match="whole seconds"):
-        gonderim_to_dict(attrs.evolve(record(answer()), **changes))
+        gonderim_to_dict(attrs.evolve(record_from(answer_body()), **changes))
 
 
 def test_long_words_are_cut():
-    problem = error(no("uzun " * 1000), 400)
+    problem = error_from(no("uzun " * 1000), 400)
     assert len(problem.aciklama) == 500
     assert len(str(problem)) < 250
 
 
-BODIES = {"panel": no("olmaz"), "html": HTML, "empty": b"", "record": answer()}
+BODIES = {"panel": no("olmaz"), "html": HTML, "empty": b"", "record": answer_body()}
 
 
 @pytest.mark.parametrize(
@@ -411,7 +416,7 @@ BODIES = {"panel": no("olmaz"), "html": HTML, "empty": b"", "record": answer()}
 )
 def test_status_to_class(status, cls, bodies):
     for name in bodies:
-        problem = error(BODIES[name], status)
+        problem = error_from(BODIES[name], status)
         assert type(problem) is cls, name
         assert problem.status == status
         assert problem.gonderim_id == 52
@@ -420,7 +425,7 @@ def test_status_to_class(status, cls, bodies):
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 500])
 def test_the_panels_words_for_a_wrong_key_refuse_it_under_any_status(status):
-    problem = error(no(API_KEY_HATALI), status)
+    problem = error_from(no(API_KEY_HATALI), status)
     assert type(problem) is VairoSMSAuthError
     assert problem.aciklama == API_KEY_HATALI
 
@@ -458,18 +463,18 @@ def http_date(moment: datetime) -> str:
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after(status, value, seconds):
     headers = CIMultiDict({"retry-after": value, "date": http_date(NOON)})
-    assert error(b"", status, headers).retry_after == seconds
+    assert error_from(b"", status, headers).retry_after == seconds
     headers = {"Retry-After": value, "Date": http_date(NOON)}
-    assert error(b"", status, headers).retry_after == seconds
+    assert error_from(b"", status, headers).retry_after == seconds
 
 
 def test_retry_after_as_a_date_without_a_date_to_measure_from():
     later = http_date(datetime.now(UTC) + timedelta(seconds=60))
-    assert 55 < error(b"", 429, {"Retry-After": later}).retry_after <= 60
+    assert 55 < error_from(b"", 429, {"Retry-After": later}).retry_after <= 60
 
 
 def test_no_retry_after():
-    assert error(b"", 429).retry_after is None
+    assert error_from(b"", 429).retry_after is None
 
 
 # ---- zones and dicts ---------------------------------------------------------------------------
@@ -477,16 +482,20 @@ def test_no_retry_after():
 
 def test_a_zone_makes_every_time_aware_and_is_no_part_of_the_wire():
     for gonderim_id in (52, 61):
-        naive, aware = (gonderim_from_dict(example(gonderim_id), tz) for tz in (None, ISTANBUL))
+        naive, aware = (
+            gonderim_from_dict(example_packet(gonderim_id), tz) for tz in (None, ISTANBUL)
+        )
         assert aware.created_at == naive.created_at.replace(tzinfo=ISTANBUL)
         assert aware.sonlanma_zamani.tzinfo is ISTANBUL
         assert aware.ileri_tarih is None
         assert gonderim_to_dict(aware) == gonderim_to_dict(naive)
         assert gonderim_from_dict(gonderim_to_dict(aware), ISTANBUL) == aware
     assert aware.log.created_at.tzinfo is aware.log.updated_at.tzinfo is ISTANBUL
-    scheduled = gonderim_from_dict(example(52) | {"ileri_tarih": "2026-01-01 09:00:00"}, ISTANBUL)
+    scheduled = gonderim_from_dict(
+        example_packet(52) | {"ileri_tarih": "2026-01-01 09:00:00"}, ISTANBUL
+    )
     assert scheduled.ileri_tarih == datetime(2026, 1, 1, 9, tzinfo=ISTANBUL)
-    assert read_answer(52, 200, {}, answer(), tz=ISTANBUL).created_at.tzinfo is ISTANBUL
+    assert read_answer(52, 200, {}, answer_body(), tz=ISTANBUL).created_at.tzinfo is ISTANBUL
 
 
 @pytest.mark.parametrize("d", [None, [], "52", {}, {"id": 1}])
@@ -496,4 +505,4 @@ def test_from_dict_refuses_what_is_no_packet(d):
 
 
 def test_read_does_not_depend_on_the_case_of_headers():
-    assert read(b"", 429, CIMultiDict({"RETRY-AFTER": "3"})).retry_after == 3
+    assert read_body(b"", 429, CIMultiDict({"RETRY-AFTER": "3"})).retry_after == 3

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers import FIXTURES, example
+from tests.helpers import FIXTURES, example_packet
 from vairosms_async import (
     Gonderim,
     GonderimLog,
@@ -99,17 +99,17 @@ def test_damaged_answers_are_a_record_of_the_asked_id_or_an_error(data, status):
     check(read_answer(gonderim_id, status, {}, bytes(body)), gonderim_id)
 
 
-@given(st.sampled_from(sorted(example(61))), jsons, jsons, statuses)
+@given(st.sampled_from(sorted(example_packet(61))), jsons, jsons, statuses)
 def test_any_json_in_a_field_is_a_record_or_an_error(field, value, durum, status):
     for top in ({"durum": True}, {"durum": durum}):
-        body = json.dumps(top | {"aciklama": example(61) | {field: value}}).encode()
+        body = json.dumps(top | {"aciklama": example_packet(61) | {field: value}}).encode()
         check(read_answer(61, status, {}, body), 61)
 
 
-@given(st.sampled_from(sorted(example(61)["log"])), jsons)
+@given(st.sampled_from(sorted(example_packet(61)["log"])), jsons)
 def test_any_json_in_the_log_is_a_record_or_an_error(field, value):
-    log = example(61)["log"] | {field: value}
-    body = json.dumps({"durum": True, "aciklama": example(61) | {"log": log}}).encode()
+    log = example_packet(61)["log"] | {field: value}
+    body = json.dumps({"durum": True, "aciklama": example_packet(61) | {"log": log}}).encode()
     check(read_answer(61, 200, {}, body), 61)
 
 
@@ -121,6 +121,6 @@ def test_any_header_is_a_wait_or_none(retry_after, date):
 
 
 def test_utc_is_a_zone_like_any_other():
-    assert gonderim_from_dict(example(52), UTC).created_at == datetime(
+    assert gonderim_from_dict(example_packet(52), UTC).created_at == datetime(
         2016, 7, 21, 14, 40, 16, tzinfo=UTC
     )

@@ -11,7 +11,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.helpers import KEY, assert_keyless, chain, places, raw_server, request_head
+from tests.helpers import (
+    KEY,
+    assert_keyless,
+    exception_chain,
+    raw_server,
+    reachable_texts,
+    read_request_head,
+)
 from tests.integrations.company import ForwardProxy, company_ca, forget_proxies
 from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSConnectionError
 from vairosms_async.sandbox import Fault, SandboxPanel
@@ -80,10 +87,10 @@ async def fails(base_url, session, secret=None):
     assert session is None or not session.closed
     assert_keyless(caught.value)
     if secret:
-        for one in chain(caught.value):
+        for one in exception_chain(caught.value):
             frames = [frame for frame, _ in traceback.walk_tb(one.__traceback__)]
             ours = [f.f_locals for f in frames if "tests" not in Path(f.f_code.co_filename).parts]
-            assert secret not in "".join(places([str(one), one.args, vars(one), *ours]))
+            assert secret not in "".join(reachable_texts([str(one), one.args, vars(one), *ours]))
     return caught.value
 
 
@@ -97,7 +104,7 @@ async def test_a_lookup_through_a_proxy(panel, proxy, through, session):
 
 async def test_a_bulk_keeps_to_its_cap_and_its_connections(panel, proxy, through, session):
     through(proxy)
-    panel._latency = (0.001, 0.003)
+    panel.latency = (0.001, 0.003)
     async with VairoSMSClient(
         KEY, base_url=panel.base_url, session=session, max_concurrency=4
     ) as client:
@@ -158,7 +165,7 @@ async def test_a_proxy_that_is_not_there(panel, through, session):
 
 async def test_a_proxy_that_hangs_up_when_asked(panel, through, session):
     async def serve(reader, writer):
-        await request_head(reader)
+        await read_request_head(reader)
 
     async with raw_server(serve) as base_url:
         through(base_url.removeprefix("http://"), "ayse:parola-52@")

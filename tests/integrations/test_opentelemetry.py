@@ -20,13 +20,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from tests.helpers import (
     KEY,
-    answer,
-    answering,
+    answer_body,
     assert_no_key,
-    http,
-    places,
+    http_response,
     raw_server,
-    request_head,
+    reachable_texts,
+    read_request_head,
+    serve_bytes,
 )
 from vairosms_async import RetryPolicy, VairoSMSAuthError, VairoSMSClient, redact_url
 from vairosms_async.sandbox import Fault, SandboxPanel
@@ -103,7 +103,7 @@ async def wrong_key(stack):
 
 def raw(data):
     async def scene(stack):
-        return await stack.enter_async_context(raw_server(answering(data)))
+        return await stack.enter_async_context(raw_server(serve_bytes(data)))
 
     return scene
 
@@ -121,12 +121,14 @@ async def no_such_name(stack):
 async def untrusted(stack):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
-    return await stack.enter_async_context(raw_server(answering(http(answer())), ssl=context))
+    return await stack.enter_async_context(
+        raw_server(serve_bytes(http_response(answer_body())), ssl=context)
+    )
 
 
 async def silent(stack):
     async def serve(reader, writer):
-        await request_head(reader)
+        await read_request_head(reader)
         await reader.read()
 
     return await stack.enter_async_context(raw_server(serve))
@@ -134,8 +136,8 @@ async def silent(stack):
 
 async def silent_in_the_body(stack):
     async def serve(reader, writer):
-        await request_head(reader)
-        writer.write(http(answer())[:-5])
+        await read_request_head(reader)
+        writer.write(http_response(answer_body())[:-5])
         await reader.read()
 
     return await stack.enter_async_context(raw_server(serve))
@@ -256,7 +258,7 @@ class Listener(logging.Handler):
         self.texts = []
 
     def emit(self, record):
-        self.texts += [self.format(record), *places(vars(record), depth=2)]
+        self.texts += [self.format(record), *reachable_texts(vars(record), depth=2)]
 
 
 @pytest.fixture

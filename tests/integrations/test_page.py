@@ -5,7 +5,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.cli.helpers import Panel, until
-from tests.helpers import KEY, assert_no_key, example
+from tests.helpers import KEY, assert_no_key, example_packet
 from tests.integrations.browser import DRIVER, browser
 from tests.integrations.services import service_process
 from vairosms_async.sandbox import Fault
@@ -72,7 +72,7 @@ def driver():
 @pytest.fixture
 def page(driver, service, panel):
     """Open the page anew; look afterwards that the browser had nothing to complain of."""
-    panel.fresh()._latency = (0.0, 0.0)
+    panel.fresh().latency = (0.0, 0.0)
     driver.get(service)
     yield Page(driver)
     assert driver.get_log("browser") == []
@@ -218,7 +218,7 @@ def test_progress_is_not_read_out_all_the_time(page):
 
 def test_what_the_panel_says_is_no_markup(page, panel):
     title = "<img src=x onerror=alert(1)>"
-    panel.add_gonderim(example(52) | {"id": 7000, "sms_baslik": title})
+    panel.add_gonderim(example_packet(52) | {"id": 7000, "sms_baslik": title})
     ask(page, "7000")
     until(lambda: page.status.startswith("Bitti"))
     assert page.rows["7000"]["Başlık"] == title

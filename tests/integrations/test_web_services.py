@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from attrs import frozen
 
-from tests.helpers import KEY, assert_no_key, bulk_tasks, without_slow_callbacks
+from tests.helpers import KEY, assert_no_key, library_tasks, without_slow_callbacks
 from tests.integrations.services import SERVICES, load, service_process
 from tests.platforms import posix
 from vairosms_async import RetryPolicy, VairoSMSClient
@@ -218,10 +218,10 @@ async def test_fifty_callers_of_whom_half_hang_up(service, session, panel):
     assert await asyncio.gather(*staying) == [True] * 25
 
     assert panel.peak_in_flight <= CAP
-    await until(lambda: panel.in_flight == 0 and not bulk_tasks())
+    await until(lambda: panel.in_flight == 0 and not library_tasks())
     await until(lambda: at_work() == before)
     (client,) = service.clients
-    assert client._shared.slots._value == CAP
+    assert client.stats().in_flight == 0
     asked = panel.requests
     await service.get(session, 52)
     assert panel.requests == asked + 1
@@ -230,7 +230,7 @@ async def test_fifty_callers_of_whom_half_hang_up(service, session, panel):
 @posix
 @pytest.mark.parametrize("name", SERVICES)
 async def test_a_shutdown_during_a_bulk_is_clean(name, panel, session):
-    panel._latency = (0.05, 0.05)
+    panel.latency = (0.05, 0.05)
     settings = {"VAIROSMS_API_KEY": KEY, "VAIROSMS_BASE_URL": panel.base_url}
     with service_process(name, **settings) as (child, url):
         async with Service(url, []).post(session, range(1, 1001)) as response:
@@ -251,7 +251,7 @@ async def test_a_shutdown_during_a_bulk_is_clean(name, panel, session):
 @pytest.mark.parametrize("name", SERVICES)
 async def test_callers_who_hang_up_are_no_errors(name, panel):
     """Neither while they read, nor while they wait, nor when they have not read a word."""
-    panel._latency = (0.0, 0.01)
+    panel.latency = (0.0, 0.01)
     settings = {"VAIROSMS_API_KEY": KEY, "VAIROSMS_BASE_URL": panel.base_url}
     with service_process(name, **settings) as (child, url):
         async with aiohttp.ClientSession() as session:

@@ -11,7 +11,7 @@ import pytest
 from aiolimiter import AsyncLimiter
 from tqdm.asyncio import tqdm
 
-from tests.helpers import KEY, assert_keyless, bulk_tasks
+from tests.helpers import KEY, assert_keyless, library_tasks
 from vairosms_async import (
     RetryPolicy,
     VairoSMSClient,
@@ -48,7 +48,7 @@ def test_a_bulk_on_uvloop():
                 KEY, base_url=panel.base_url, max_concurrency=8, retry=policy
             ) as client:
                 results = [result async for result in client.iter_gonderimler(range(1, 301))]
-                assert not bulk_tasks()
+                assert not library_tasks()
             assert 1 < panel.peak_in_flight <= 8
         return results
 
@@ -159,7 +159,7 @@ async def test_tqdm_left_early_leaves_nothing_running_with_aclosing(panel, clien
         async for _ in (progress := tqdm(results, total=1000, file=bar)):
             if progress.n == 10:
                 break
-    assert not bulk_tasks()
+    assert not library_tasks()
     assert panel.in_flight == 0
     assert panel.requests <= 10 + 2 * 8
     progress.close()
@@ -171,9 +171,9 @@ async def test_tqdm_left_early_does_not_close_the_iterator_itself(client, bar):
     async for _ in progress:
         break
     progress.close()
-    assert bulk_tasks()
+    assert library_tasks()
     await results.aclose()
-    assert not bulk_tasks()
+    assert not library_tasks()
 
 
 # ---- pandas ------------------------------------------------------------------------------------

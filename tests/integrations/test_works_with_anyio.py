@@ -10,7 +10,15 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.helpers import KEY, answer, assert_keyless, bulk_tasks, http, raw_server, request_head
+from tests.helpers import (
+    KEY,
+    answer_body,
+    assert_keyless,
+    http_response,
+    library_tasks,
+    raw_server,
+    read_request_head,
+)
 from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSServerError
 from vairosms_async.sandbox import Fault
 
@@ -49,9 +57,9 @@ async def test_an_anyio_scope_that_ends_leaves_nothing_running(work, where):
     arrived = anyio.Event()
 
     async def hang(reader, writer):
-        await request_head(reader)
+        await read_request_head(reader)
         if where == "body":
-            writer.write(http(answer())[:-5])
+            writer.write(http_response(answer_body())[:-5])
         arrived.set()
         await reader.read()
 
@@ -69,8 +77,8 @@ async def test_an_anyio_scope_that_ends_leaves_nothing_running(work, where):
                 await work(client)
             assert scope.cancelled_caught
             group.cancel_scope.cancel()
-        assert not bulk_tasks()
-        assert client._shared.slots._value == 4
+        assert not library_tasks()
+        assert client.stats().in_flight == 0
         assert not client._shared.interruptible
 
 

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 import trustme
 
-from tests.helpers import FIXTURES, KEY, example
+from tests.helpers import FIXTURES, KEY, example_packet
 from vairosms_async import PaketDurum, RetryPolicy, VairoSMSClient, gonderim_from_dict
 from vairosms_async.sandbox import Fault, SandboxPanel
 
@@ -81,9 +81,9 @@ async def test_packets_turn_final_with_time():
 
 @pytest.mark.looptime
 async def test_packets_of_ones_own(panel):
-    first = gonderim_from_dict(example(52) | {"id": 70_000, "paket_durum": 0})
-    panel.add_gonderim(first, then=example(61) | {"id": 70_000}, after=30)
-    panel.add_gonderim(example(52) | {"sms_baslik": "BENİM"})
+    first = gonderim_from_dict(example_packet(52) | {"id": 70_000, "paket_durum": 0})
+    panel.add_gonderim(first, then=example_packet(61) | {"id": 70_000}, after=30)
+    panel.add_gonderim(example_packet(52) | {"sms_baslik": "BENİM"})
     async with VairoSMSClient(KEY, base_url=panel.base_url) as client:
         assert await client.get_gonderim(70_000) == first
         assert (await client.get_gonderim(52)).sms_baslik == "BENİM"
@@ -95,7 +95,7 @@ async def test_packets_of_ones_own(panel):
 
 async def test_packets_can_be_added_before_the_start():
     panel = SandboxPanel(KEY, packets=0)
-    panel.add_gonderim(example(52) | {"id": 7})
+    panel.add_gonderim(example_packet(52) | {"id": 7})
     async with panel, VairoSMSClient(KEY, base_url=panel.base_url) as client:
         assert (await client.get_gonderim(7)).id == 7
 

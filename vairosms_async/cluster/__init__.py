@@ -19,12 +19,12 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
-from .. import _bulk as bulk
-from .._client import VairoSMSClient
-from .._endpoint import given_or_set
-from .._models import GonderimResult
-from .._retry import RetryPolicy
-from .._validate import check_cap, check_ids
+from vairosms_async import _bulk as bulk
+from vairosms_async._client import VairoSMSClient
+from vairosms_async._endpoint import given_or_set
+from vairosms_async._models import GonderimResult
+from vairosms_async._retry import RetryPolicy
+from vairosms_async._validate import check_cap, check_ids
 
 try:
     from distributed import Client

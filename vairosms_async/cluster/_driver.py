@@ -23,11 +23,12 @@ from distributed import Client, LocalCluster, Security, Semaphore
 from distributed.client import FutureCancelledError
 from distributed.comm.core import CommClosedError
 
-from .. import _bulk as bulk
-from .._client import VairoSMSClient
-from .._endpoint import is_loopback
-from .._models import GonderimResult
-from .._validate import read_id
+from vairosms_async import _bulk as bulk
+from vairosms_async._client import VairoSMSClient
+from vairosms_async._endpoint import is_loopback
+from vairosms_async._models import GonderimResult
+from vairosms_async._validate import read_id
+
 from ._worker import Checked, PanelPlugin, check_partition, stop_refreshing
 
 _logger = logging.getLogger("vairosms_async")

@@ -15,9 +15,9 @@ from uuid import uuid4
 from attrs import define, field, frozen
 from distributed import Semaphore, WorkerPlugin, get_worker
 
-from .._client import VairoSMSClient
-from .._errors import VairoSMSAuthError
-from .._models import GonderimResult
+from vairosms_async._client import VairoSMSClient
+from vairosms_async._errors import VairoSMSAuthError
+from vairosms_async._models import GonderimResult
 
 # Slots are leased by the block, some blocks a thread, so that what one leaves another can take, and
 # that a cluster that grows has enough of them.

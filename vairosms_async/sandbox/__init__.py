@@ -8,6 +8,6 @@
 """
 
 from ._faults import Fault
-from ._panel import SandboxPanel
+from ._panel import SandboxPanel, SandboxRequest
 
-__all__ = ["Fault", "SandboxPanel"]
+__all__ = ["Fault", "SandboxPanel", "SandboxRequest"]

@@ -8,12 +8,13 @@ import math
 import random
 import ssl
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
+from attrs import frozen
 
 from vairosms_async._endpoint import is_loopback, redact_url
 from vairosms_async._models import Gonderim
@@ -25,6 +26,7 @@ from ._packets import EXAMPLES, Packet, Script, as_packet, seeded
 from ._thread import InThread
 
 _ROOT = "/Panel/api/v1"
+_LOGGED_REQUESTS = 10_000
 
 
 def _without_key(record: logging.LogRecord) -> bool:
@@ -38,6 +40,24 @@ def _without_key(record: logging.LogRecord) -> bool:
 
 _logger = logging.getLogger("vairosms_async.sandbox")
 _logger.addFilter(_without_key)
+
+
+@frozen
+class SandboxRequest:
+    """A request that the panel has answered, as `SandboxPanel.request_log` holds it.
+
+    Attributes:
+        method: The HTTP method, ``"GET"``.
+        path: The URL's path, without the query and so without the key.
+        time: When the request arrived, in seconds since the panel started.
+        status: The HTTP status of the answer; None if the panel sent no complete answer (a fault
+            such as ``"reset"``, or the client closed the connection).
+    """
+
+    method: str
+    path: str
+    time: float
+    status: int | None
 
 
 class SandboxPanel(InThread):
@@ -69,6 +89,9 @@ class SandboxPanel(InThread):
 
     Attributes:
         api_key: The key it accepts.
+        latency: As given; it may be changed while the panel runs.
+        request_log: The latest 10,000 requests, in the order of their answers, each a
+            `SandboxRequest`.
         requests: Requests received.
         requests_by_id: The same by packet id.
         in_flight: Requests being answered now.
@@ -95,7 +118,7 @@ class SandboxPanel(InThread):
         self._packets = packets
         self._seed = seed
         self._settle_time = settle_time
-        self._latency = latency if isinstance(latency, tuple) else (latency, latency)
+        self.latency: float | tuple[float, float] = latency
         if rate_limit is not None:
             _, _ = rate_limit  # now, and not in the middle of a test
         self._rate_limit = rate_limit
@@ -120,6 +143,7 @@ class SandboxPanel(InThread):
         self.requests: int = 0
         self.requests_by_id: Counter[int] = Counter()
         self.peak_in_flight: int = self.in_flight
+        self.request_log: deque[SandboxRequest] = deque(maxlen=_LOGGED_REQUESTS)
         self._peers: set[Any] = set()
 
     @property
@@ -235,12 +259,18 @@ class SandboxPanel(InThread):
         self._peers.add(request.get_extra_info("peername"))
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+        arrived, status = self._now(), None
         try:
-            if any(self._latency):
-                await asyncio.sleep(self._rng.uniform(*self._latency))
-            return await self._answer(request, gonderim_id)
+            latency = self.latency if isinstance(self.latency, tuple) else (self.latency,) * 2
+            if any(latency):
+                await asyncio.sleep(self._rng.uniform(*latency))
+            response = await self._answer(request, gonderim_id)
+            if request.transport is not None and not request.transport.is_closing():
+                status = response.status  # otherwise a fault has closed the connection
+            return response
         finally:
             self.in_flight -= 1
+            self.request_log.append(SandboxRequest(request.method, request.path, arrived, status))
 
     async def _answer(self, request: web.Request, gonderim_id: int | None) -> web.StreamResponse:
         fault = self._faults.next(gonderim_id)
