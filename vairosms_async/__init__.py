@@ -1,4 +1,4 @@
-"""Asyncio client for VairoSMS' Gönderim Bilgisi API: what became of an SMS packet.
+"""Asyncio client for VairoSMS' Gönderim Bilgisi API: look up the status of SMS packets.
 
 ::
 
@@ -22,12 +22,15 @@ from ._errors import (
     VairoSMSServerError,
     VairoSMSTimeoutError,
 )
-from ._models import Gonderim, GonderimLog, GonderimResult, PaketDurum
+from ._models import Gonderim, GonderimLog, PaketDurum
+from ._result import GonderimResult
 from ._retry import RetryPolicy
 from ._shared import ClientStats
+from ._validate import MAX_ID
 from ._version import __version__
 
 __all__ = [
+    "MAX_ID",
     "ClientStats",
     "Gonderim",
     "GonderimLog",
@@ -50,3 +53,9 @@ __all__ = [
     "gonderim_to_dict",
     "redact_url",
 ]
+
+# Tracebacks and pickles contain the public name, which stays when a private module changes.
+for _name in __all__:
+    if hasattr(globals()[_name], "__module__"):
+        globals()[_name].__module__ = __name__
+del _name

@@ -1,6 +1,6 @@
-"""Many ids: bounded workers over one source, results as they come.
+"""Many ids: a bounded number of workers over one source of ids.
 
-`stream` is the engine; `gather` puts what it yields into the order of its input.
+`stream` yields results as they complete, with back-pressure. `gather` returns them in input order.
 """
 
 import asyncio
@@ -13,196 +13,214 @@ from collections.abc import (
     Iterable,
     Sequence,
 )
-from contextlib import aclosing
+from contextlib import asynccontextmanager
 from enum import Enum
-from typing import Any, Final, Generic, Protocol, SupportsIndex, TypeVar
-
-from attrs import evolve, frozen
+from typing import Final, Generic, SupportsIndex, TypeVar
 
 from ._errors import VairoSMSAuthError, VairoSMSError
-from ._models import Gonderim, GonderimResult
+from ._models import Gonderim
+from ._result import GonderimResult
+from ._shared import Shared, Tasks
+
+Ids = Iterable[SupportsIndex | str]
+AsyncIds = AsyncIterable[SupportsIndex | str]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class End(Enum):
-    """For where there is no id."""
+    """The end of a source or queue, where None could be an item."""
 
-    END = "the source has ended"
+    END = "end"
 
 
 END: Final = End.END
 
-Ids = Iterable[SupportsIndex | str]
-AsyncIds = AsyncIterable[SupportsIndex | str]
-Tasks = set[asyncio.Task[Any]]
-
-
-class Outcome(Protocol):
-    """What a lookup came to. A refused key is told from other errors, and ends the bulk."""
-
-    @property
-    def error(self) -> VairoSMSError | None:
-        """The error, or None."""
-
-
-G = TypeVar("G")
-R = TypeVar("R", bound=Outcome)
-
-
-@frozen
-class Host(Generic[G, R]):
-    """What a bulk needs of its client.
-
-    Attributes:
-        lookup: Looks one id up. It returns its failures; what it raises ends the bulk. None is no
-            result to yield: that id comes again.
-        tasks: Where the bulk's tasks stand while they run, for a closing client to cancel.
-        check_usable: Raises if the client is closed, or of another event loop.
-    """
-
-    lookup: Callable[[G], Awaitable[R | None]]
-    tasks: Tasks
-    check_usable: Callable[[], None]
-
 
 async def stream(
-    host: Host[G, R],
-    ids: Iterable[G] | AsyncIterable[G],
+    shared: Shared,
+    items: Iterable[Item] | AsyncIterable[Item],
+    look_up: Callable[[Item], Awaitable[Result | None]],
     limit: int,
-    *,
-    workers: int | None = None,
-) -> AsyncGenerator[R]:
-    """Look ids up as they are read, and yield each result as it comes.
+) -> AsyncGenerator[Result]:
+    """Look up items as they are read, and yield each result as it completes.
 
     Args:
-        host: The client.
-        ids: Where the ids come from.
-        limit: Workers, and ids read ahead of the consumer, at most.
-        workers: How many workers there are, if less.
+        shared: The state of the client: whether it is open, and which tasks `close` cancels.
+        items: The ids, or other items that `look_up` accepts.
+        look_up: Returns the result for one item, or None if there is nothing to yield. An
+            exception ends the stream.
+        limit: Maximum number of workers, and of items read ahead of the consumer.
 
     Raises:
-        VairoSMSAuthError: The key was refused. What had been answered by then has been yielded.
-        Exception: What `ids` raised, after the lookups in flight have been yielded.
+        Exception: `look_up` raised it, or `items` did. Results that were complete by then, and
+            after an exception of `items` those in flight, are yielded first.
         RuntimeError: The client was closed.
     """
-    host.check_usable()
-    crew = _Crew(host, ids, limit)
-    try:
-        crew.start(limit if workers is None else workers)
-        running = len(crew.tasks)
-        while running:
-            item = await crew.news.get()
-            if isinstance(item, _Ended):
-                crew.check_end(item.worker)
-                running -= 1
-            else:
-                crew.room.release()
-                yield item
-    finally:
-        await end(crew.tasks)
-        host.tasks.difference_update(crew.tasks)
-    if crew.source.error is not None:
-        raise crew.source.error
+    results: asyncio.Queue[Result | End] = asyncio.Queue()
+    consumed = asyncio.Semaphore(0)
 
+    async def deliver(result: Result) -> None:
+        results.put_nowait(result)
+        await consumed.acquire()  # back-pressure: read no further item before the consumer does
 
-@frozen(eq=False)
-class _Ended:
-    """The news that a worker has ended."""
-
-    worker: "asyncio.Task[None]"
-
-
-class _Crew(Generic[G, R]):
-    """The workers of one stream, and what they have to tell: results, and their own ends."""
-
-    def __init__(self, host: Host[G, R], ids: Iterable[G] | AsyncIterable[G], limit: int) -> None:
-        self.tasks: Tasks = set()
-        self.source = _Source(ids)
-        # At least as many permits as workers, so that each gets one in the end and sees the end.
-        self.room = asyncio.Semaphore(limit)
-        self.news: asyncio.Queue[R | _Ended] = asyncio.Queue()
-        self._host = host
-
-    def start(self, workers: int) -> None:
-        for n in range(workers):
-            task = asyncio.create_task(self._work(), name=f"vairosms bulk worker {n}")
-            self.tasks.add(task)
-            self._host.tasks.add(task)
-            task.add_done_callback(lambda worker: self.news.put_nowait(_Ended(worker)))
-
-    def check_end(self, worker: asyncio.Task[None]) -> None:
-        """Raise what ended a worker, if it was not the end of the source."""
-        if not worker.cancelled():
-            worker.result()
-        elif self.source.error is None:
-            self._host.check_usable()
-            raise RuntimeError("a lookup of this bulk was cancelled from outside")
-
-    async def _work(self) -> None:
-        while True:
-            await self.room.acquire()
-            given = await self.source.read()
-            if given is END:
-                return
-            result = await self._host.lookup(given)
-            if result is None:
-                self.room.release()
-                # The answers that came with this one first: then the next requests go out at one
-                # go, and a server that waits for work is woken once for all of them.
-                await asyncio.sleep(0)
-            elif isinstance(result.error, VairoSMSAuthError):
-                # Here, and not when the consumer hears of it: nothing more is to be sent.
-                self.source.end(result.error)
-                for task in self.tasks - {asyncio.current_task()}:
-                    task.cancel()
-                return
-            else:
-                self.news.put_nowait(result)
+    shared.ensure_usable()
+    workers = _Workers(shared, items, look_up, deliver, on_end=lambda: results.put_nowait(END))
+    async with workers.running(limit):
+        while (result := await results.get()) is not END:
+            consumed.release()
+            yield result
+    workers.raise_error()
 
 
 async def gather(
-    host: Host[SupportsIndex | str, GonderimResult],
+    shared: Shared,
     ids: Sequence[int | VairoSMSError],
+    look_up: Callable[[SupportsIndex | str], Awaitable[GonderimResult]],
     limit: int,
     *,
     return_exceptions: bool,
 ) -> list[Gonderim | VairoSMSError]:
-    """Look ids up and return what became of each, in their order; each id is asked once.
+    """Look up ids and return their records in input order. Each id is looked up once.
 
     Args:
-        host: The client.
-        ids: The ids; an error in the place of what was none.
-        limit: Workers at most.
-        return_exceptions: Put errors in their places, rather than raise the first.
+        shared: The state of the client.
+        ids: The ids. An error stands in the place of an invalid id.
+        look_up: Looks up one id.
+        limit: Maximum number of workers.
+        return_exceptions: Put errors in their places instead of raising the first one.
     """
-    host.check_usable()
+    shared.ensure_usable()
     if not return_exceptions:
         for given in ids:
             if isinstance(given, VairoSMSError):
                 raise given
-    unanswered = VairoSMSError("not answered")
-    outcomes: dict[SupportsIndex | str, Gonderim | VairoSMSError]
-    outcomes = dict.fromkeys((given for given in ids if isinstance(given, int)), unanswered)
+    pending = VairoSMSError("not looked up")
+    outcomes: dict[int | str, Gonderim | VairoSMSError]
+    outcomes = dict.fromkeys((given for given in ids if isinstance(given, int)), pending)
 
-    async def look_up(given: SupportsIndex | str) -> GonderimResult | None:
-        result = await host.lookup(given)
-        if result is None or isinstance(result.error, VairoSMSAuthError):
-            return result
-        # Kept here, and not yielded: the way to the consumer and back costs more than this.
+    async def keep(result: GonderimResult) -> None:
         failed = result.error if return_exceptions else None
-        outcomes[given] = failed or result.unwrap()
-        return None
+        outcomes[result.id] = failed or result.unwrap()
+        # Other answers first, so that the next requests are sent together: fewer wake-ups.
+        await asyncio.sleep(0)
 
-    workers = min(limit, len(outcomes))
-    keeping = evolve(host, lookup=look_up)
-    try:
-        # The keys are there already: what is written meanwhile does not change their iteration.
-        async with aclosing(stream(keeping, outcomes.keys(), limit, workers=workers)) as results:
-            await anext(results, None)  # there is none: it has come to the end
-    except VairoSMSAuthError as exc:
-        if not return_exceptions:
-            raise
-        outcomes = {k: exc if v is unanswered else v for k, v in outcomes.items()}
+    ended = asyncio.Event()
+    workers = _Workers(shared, outcomes, look_up, keep, on_end=ended.set)
+    async with workers.running(min(limit, len(outcomes))):
+        await ended.wait()
+    if return_exceptions and isinstance(workers.error, VairoSMSAuthError):
+        refusal = workers.error
+        outcomes = {key: refusal if o is pending else o for key, o in outcomes.items()}
+    else:
+        workers.raise_error()
     return [outcomes[given] if isinstance(given, int) else given for given in ids]
+
+
+class _Workers(Generic[Item, Result]):
+    """Tasks that share one source: each reads an item, looks it up and passes the result to `take`.
+
+    If a lookup raises, the other workers are cancelled at once. If the source raises, the lookups
+    in flight are completed. `on_end` is called when all workers have ended.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        items: Iterable[Item] | AsyncIterable[Item],
+        look_up: Callable[[Item], Awaitable[Result | None]],
+        take: Callable[[Result], Awaitable[None]],
+        *,
+        on_end: Callable[[], None],
+    ) -> None:
+        self.error: BaseException | None = None
+        self._shared = shared
+        self._items = as_async(items)
+        # One worker reads at a time. Reading an iterable never awaits, so it needs no lock.
+        self._turn = None if isinstance(self._items, _AsAsync) else asyncio.Lock()
+        self._look_up = look_up
+        self._take = take
+        self._on_end = on_end
+        self._tasks: Tasks = set()
+        self._running = 0
+        self._exhausted = False
+        self._stopped = False
+        self._cancelled = False
+
+    @asynccontextmanager
+    async def running(self, count: int) -> AsyncGenerator[None]:
+        """Run a number of workers. At the end, none of them is left."""
+        self._running = count
+        try:
+            for n in range(count):
+                task = asyncio.create_task(self._work(), name=f"vairosms bulk worker {n}")
+                self._tasks.add(task)
+                self._shared.bulk_tasks.add(task)
+                task.add_done_callback(self._count_end)
+            if not count:
+                self._on_end()
+            yield
+        finally:
+            self._stopped = True
+            await end(self._tasks)
+            self._shared.bulk_tasks -= self._tasks
+
+    def raise_error(self) -> None:
+        """Raise the exception that ended the workers, if any."""
+        if self._cancelled:
+            self._shared.ensure_usable()
+        if self.error is not None:
+            raise self.error
+
+    async def _work(self) -> None:
+        try:
+            while (item := await self._read()) is not END:
+                result = await self._look_up(item)
+                if result is not None:
+                    await self._take(result)
+        except asyncio.CancelledError:
+            error = RuntimeError("a lookup of this bulk was cancelled from outside")
+            self._stop(error, cancelled=True)
+            raise
+        except Exception as exc:  # noqa: BLE001 (`raise_error` raises it)
+            self._stop(exc)
+
+    def _stop(self, error: Exception, *, cancelled: bool = False) -> None:
+        if self._stopped:
+            return
+        self._stopped = self._exhausted = True
+        self.error, self._cancelled = error, cancelled
+        for task in self._tasks:
+            if task is not asyncio.current_task() and not task.cancelling():
+                task.cancel()
+
+    def _count_end(self, _: asyncio.Task[None]) -> None:
+        self._running -= 1
+        if not self._running:
+            self._on_end()
+
+    async def _read(self) -> Item | End:
+        if self._turn is None:
+            return await self._next()
+        async with self._turn:
+            return await self._next()
+
+    async def _next(self) -> Item | End:
+        if not self._exhausted:
+            try:
+                return await anext(self._items)
+            except StopAsyncIteration:
+                pass
+            except asyncio.CancelledError as exc:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                self.error = self.error or exc  # raised by the source: nobody cancelled this worker
+            except Exception as exc:  # noqa: BLE001 (`raise_error` raises it)
+                self.error = self.error or exc
+            self._exhausted = True
+        return END
 
 
 async def end(tasks: Tasks) -> None:
@@ -217,61 +235,25 @@ async def end(tasks: Tasks) -> None:
             cancelled = exc
     for task in tasks:
         if not task.cancelled():
-            task.exception()  # seen: asyncio need not report it as never retrieved
+            task.exception()  # retrieved, so that asyncio does not log it
     if cancelled is not None:
         raise cancelled
 
 
-class _Source(Generic[G]):
-    """The ids, read by one worker at a time. Their end, or their error, is every worker's end."""
-
-    def __init__(self, ids: Iterable[G] | AsyncIterable[G]) -> None:
-        self.error: BaseException | None = None
-        self._ids = one_by_one(ids)
-        self._ended = False
-        # What never awaits needs no turns.
-        self._turn = None if isinstance(self._ids, _Async) else asyncio.Lock()
-
-    async def read(self) -> G | End:
-        if self._turn is None:
-            return await self._read()
-        async with self._turn:
-            return await self._read()
-
-    async def _read(self) -> G | End:
-        if not self._ended:
-            try:
-                return await anext(self._ids)
-            except StopAsyncIteration:
-                self._ended = True
-            except asyncio.CancelledError as exc:
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    raise
-                self.end(exc)  # the source's own: nobody cancelled this worker
-            except Exception as exc:  # noqa: BLE001 (the stream raises it when the rest is done)
-                self.end(exc)
-        return END
-
-    def end(self, error: BaseException) -> None:
-        """Read no more; the stream ends with this error."""
-        self._ended, self.error = True, error
+def as_async(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncIterator[Item]:
+    """Return an async iterator over an iterable of either kind."""
+    return aiter(items) if isinstance(items, AsyncIterable) else _AsAsync(items)
 
 
-def one_by_one(ids: Iterable[G] | AsyncIterable[G]) -> AsyncIterator[G]:
-    """Iterate over an iterable of either kind."""
-    return aiter(ids) if isinstance(ids, AsyncIterable) else _Async(ids)
+class _AsAsync(AsyncIterator[Item]):
+    """An async iterator over an iterable. Unlike a generator, it need not be closed."""
 
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._items = iter(items)
 
-class _Async(AsyncIterator[G]):
-    """An iterable read as an async one. A generator would want closing; this does not."""
-
-    def __init__(self, ids: Iterable[G]) -> None:
-        self._ids = iter(ids)
-
-    async def __anext__(self) -> G:
+    async def __anext__(self) -> Item:
         try:
-            return next(self._ids)
+            return next(self._items)
         except StopIteration:
             raise StopAsyncIteration from None
         except StopAsyncIteration as exc:

@@ -1,42 +1,39 @@
-"""The cattrs converter: the panel's JSON values and objects to records and back.
+"""Panel JSON to records and back, with cattrs.
 
-Tolerant of form, strict on meaning: numbers as strings and ``[]`` for null are read, as such panels
-write them; a value that cannot be what its field says is refused, and the field is named.
+Tolerant of form, strict on meaning: the converter reads numbers as strings and ``[]`` as null. It
+rejects a value that its field cannot have, and names the field.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, tzinfo
 from functools import cached_property, lru_cache
-from reprlib import Repr
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
 
 from ._errors import VairoSMSResponseError
 from ._models import Gonderim, GonderimLog, PaketDurum
+from ._validate import quote
 
 ZERO_DATE = "0000-00-00 00:00:00"
-"""How MySQL writes "no date"."""
+"""MySQL's value for "no date"."""
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,20}")
 _DATETIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} (?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}")
 _MYSQL_TIME = re.compile(r"(-?)([0-9]{2}|[1-8][0-9]{2}):([0-5][0-9]):([0-5][0-9])")
 _MYSQL_TIME_MAX = timedelta(hours=838, minutes=59, seconds=59)
-_PERIOD = len("-838:59:59")
+_MAX_PERIOD_LENGTH = len("-838:59:59")
 _BOOLEANS = {True: True, False: False, "1": True, "0": False}  # 1 == True and 0 == False
-
-_shorten = Repr()
-_shorten.maxstring = _shorten.maxother = 60
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
-# cattrs' own conversions would take None for 'None', True for 1 and 2.9 for 2.
+# Own hooks, since cattrs' default ones turn None into "None", True into 1 and 2.9 into 2.
 
 
-def _refuse(value: object, expected: str) -> NoReturn:
-    raise ValueError(f"{_shorten.repr(value)} is not {expected}")
+def _reject(value: object, expected: str) -> NoReturn:
+    raise ValueError(f"{quote(value, length=60)} is not {expected}")
 
 
 def _int(value: Any, _: Any = None) -> int:
@@ -44,17 +41,17 @@ def _int(value: Any, _: Any = None) -> int:
         return value
     if type(value) is str and _WHOLE_NUMBER.fullmatch(value):
         return int(value)
-    _refuse(value, "a whole number")
+    _reject(value, "a whole number")
 
 
 def _str(value: Any, _: Any = None) -> str:
-    if type(value) is str and (value.isascii() or _is_writable(value)):
+    if type(value) is str and (value.isascii() or _is_encodable(value)):
         return value
-    _refuse(value, "a string")
+    _reject(value, "a string")
 
 
-def _is_writable(text: str) -> bool:
-    # JSON can escape half a surrogate pair: a str of it cannot be written to any file.
+def _is_encodable(text: str) -> bool:
+    # JSON can escape a lone surrogate, which no file can store.
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -63,10 +60,10 @@ def _is_writable(text: str) -> bool:
 
 
 def read_bool(value: Any) -> bool:
-    """Read a boolean as such panels write them: true, 1, "1" and their opposites."""
+    """Return true, 1 or "1" as True, and false, 0 or "0" as False. Raise ValueError otherwise."""
     if type(value) in (bool, int, str) and value in _BOOLEANS:
         return _BOOLEANS[value]
-    _refuse(value, "true or false")
+    _reject(value, "true or false")
 
 
 def _datetime(value: Any, _: Any = None) -> datetime | None:
@@ -76,30 +73,31 @@ def _datetime(value: Any, _: Any = None) -> datetime | None:
         try:
             read = datetime.fromisoformat(value)
         except ValueError:
-            _refuse(value, "a time like 2016-07-22 14:40:16")
-        # fromisoformat reads far more than the panel writes ("20160722", week dates, fractions,
-        # zones, "24:00:00" as the next day's midnight).
+            _reject(value, "a time like 2016-07-22 14:40:16")
+        # fromisoformat also accepts other formats: "20160722", week dates, fractions, zones,
+        # "24:00:00" as midnight of the next day.
         if _DATETIME.fullmatch(value):
             return read
-    _refuse(value, "a time like 2016-07-22 14:40:16")
+    _reject(value, "a time like 2016-07-22 14:40:16")
 
 
 def _timedelta(value: Any, _: Any = None) -> timedelta | None:
     if value is None:
         return None
-    if type(value) is str and len(value) <= _PERIOD and (length := _period(value)) is not None:
-        return length
-    _refuse(value, "a period like 24:00:00")
+    if type(value) is str and len(value) <= _MAX_PERIOD_LENGTH:
+        period = _parse_period(value)
+        if period is not None:
+            return period
+    _reject(value, "a period like 24:00:00")
 
 
-# Packets differ in their times, but few periods are in use.
-@lru_cache(maxsize=64)
-def _period(value: str) -> timedelta | None:
+@lru_cache(maxsize=64)  # few different periods are in use
+def _parse_period(value: str) -> timedelta | None:
     if match := _MYSQL_TIME.fullmatch(value):
         sign, hours, minutes, seconds = match.groups()
-        length = timedelta(hours=int(hours), minutes=int(minutes), seconds=int(seconds))
-        if length <= _MYSQL_TIME_MAX:
-            return -length if sign else length
+        period = timedelta(hours=int(hours), minutes=int(minutes), seconds=int(seconds))
+        if period <= _MYSQL_TIME_MAX:
+            return -period if sign else period
     return None
 
 
@@ -127,7 +125,7 @@ def _datetime_out(value: datetime | None) -> str:
     if value is None:
         return ZERO_DATE
     if value.microsecond:
-        raise ValueError(f"the panel's times are whole seconds, and {value} is not")
+        raise ValueError(f"the panel's times have no fractions of a second: {value}")
     return str(value.replace(tzinfo=None))
 
 
@@ -135,14 +133,14 @@ def _timedelta_out(value: timedelta | None) -> str | None:
     if value is None:
         return None
     if value.microseconds or abs(value) > _MYSQL_TIME_MAX:
-        raise ValueError(f"the panel's periods are whole seconds up to 838:59:59, not {value}")
+        raise ValueError(f"the panel's periods are whole seconds up to 838:59:59: {value}")
     minutes, seconds = divmod(int(abs(value).total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{'-' if value < timedelta() else ''}{hours:02}:{minutes:02}:{seconds:02}"
 
 
 def _make_converter(*, detailed: bool) -> "Converter":
-    # Not above: its import takes a tenth of the time that the import of aiohttp does.
+    # Imported late, since importing cattrs takes a tenth of the time of importing aiohttp.
     from cattrs import Converter  # noqa: PLC0415 (see above)
 
     converter = Converter(detailed_validation=detailed)
@@ -152,7 +150,7 @@ def _make_converter(*, detailed: bool) -> "Converter":
             return None
         if type(value) is dict:
             return structure_log(value, GonderimLog)
-        _refuse(value, "an object or null")
+        _reject(value, "an object or null")
 
     converter.register_structure_hook(int, _int)
     converter.register_structure_hook(str, _str)
@@ -170,41 +168,41 @@ def _make_converter(*, detailed: bool) -> "Converter":
 
 
 class _Hooks:
-    """What cattrs generates, each when it is first asked for."""
+    """The functions that cattrs generates, each at its first use."""
 
     @cached_property
-    def _plain(self) -> "Converter":
+    def _converter(self) -> "Converter":
         return _make_converter(detailed=False)
 
     @cached_property
-    def straight(self) -> Callable[[Any, Any], Gonderim]:
-        """Make a record. It stops at the first fault, and cannot say in which field it is."""
-        return self._plain.get_structure_hook(Gonderim)
+    def plain(self) -> Callable[[Any, Any], Gonderim]:
+        """Structure a record. Stops at the first invalid value and does not name its field."""
+        return self._converter.get_structure_hook(Gonderim)
 
     @cached_property
     def detailed(self) -> Callable[[Any, Any], Gonderim]:
-        """Make a record in twice the time. It can say what the straight one has refused."""
+        """Structure a record in twice the time, and name every invalid field."""
         return _make_converter(detailed=True).get_structure_hook(Gonderim)
 
     @cached_property
     def unstructure(self) -> Callable[[Gonderim], dict[str, Any]]:
-        """Give a record as the panel's JSON has it."""
-        return self._plain.unstructure
+        """Return a record in the panel's JSON shape."""
+        return self._converter.unstructure
 
 
 _hooks = _Hooks()
 
 
 def gonderim_from_dict(d: Mapping[str, Any], tz: tzinfo | None = None) -> Gonderim:
-    """Read a packet from the panel's JSON shape, the object under ``aciklama``.
+    """Return the record for an object in the panel's JSON shape, as under ``aciklama``.
 
     Args:
-        d: What `json.loads` made of it. Unknown fields are passed over.
-        tz: The zone that the panel's times are in; None leaves them naive.
+        d: The object, as `json.loads` returns it. Unknown fields are ignored.
+        tz: The zone of the panel's times; None (default) returns naive datetimes.
 
     Raises:
-        VairoSMSResponseError: A required field is missing, or a value cannot be what its field
-            says; the message names every such field.
+        VairoSMSResponseError: A required field is missing or a value is invalid. The message names
+            every such field.
     """
     record = structure(d, tz)
     if isinstance(record, Gonderim):
@@ -213,24 +211,24 @@ def gonderim_from_dict(d: Mapping[str, Any], tz: tzinfo | None = None) -> Gonder
 
 
 def gonderim_to_dict(g: Gonderim) -> dict[str, Any]:
-    """Give a packet in the panel's JSON shape, ready for `json.dumps`.
+    """Return a record in the panel's JSON shape, ready for `json.dumps`.
 
-    ``gonderim_from_dict(gonderim_to_dict(g))`` is ``g`` again (with its zone, where it has one,
-    given as ``tz``). No date is written as the panel writes it, ``"0000-00-00 00:00:00"``.
+    ``gonderim_from_dict(gonderim_to_dict(g))`` equals ``g``. If its times are aware, pass their
+    zone as ``tz``. A date that is None becomes the panel's ``"0000-00-00 00:00:00"``.
 
     Raises:
-        ValueError: A time or period is none that the panel could write: it has fractions of a
-            second, or is longer than 838:59:59.
+        ValueError: The panel could not write a time or period: it has fractions of a second, or
+            is longer than 838:59:59.
     """
     return _hooks.unstructure(g)
 
 
 def structure(d: Any, tz: tzinfo | None, path: str = "") -> Gonderim | str:
-    """Read a record, or say in one line which fields are wrong, each with `path` before it."""
+    """Return a record, or one line that names the invalid fields, each with the prefix `path`."""
     if type(d) is not dict and not isinstance(d, Mapping):
-        return f"{path}{_shorten.repr(d)} is not an object"
+        return f"{path}{quote(d, length=60)} is not an object"
     try:
-        record = _hooks.straight(d, Gonderim)
+        record = _hooks.plain(d, Gonderim)
     except (KeyError, ValueError):
         return _explain(d, path)
     return record if tz is None else _in_zone(record, tz)
@@ -251,7 +249,7 @@ def _explain(d: Any, path: str) -> str:
         _hooks.detailed(d, Gonderim)
     except ClassValidationError as exc:
         return "; ".join(problems(exc, path))
-    raise AssertionError("the detailed converter took what the straight one refused")
+    raise AssertionError("the detailed converter accepted a value that the plain one rejected")
 
 
 def _in_zone(g: Gonderim, tz: tzinfo) -> Gonderim:

@@ -1,16 +1,15 @@
-"""Time limits for many short waits, with one timer for all of them."""
+"""Deadlines for many short waits, with one timer for all of them."""
 
 import asyncio
 import math
 
 
 class Deadlines:
-    """Waits that end when their time is up, or all at once when `expire_all` says so.
+    """Waits that end at their deadline, or all at once by `expire_all`.
 
-    ``asyncio.timeout(30)`` sets a timer and takes it back again, which costs a tenth of a lookup.
-    Nearly all waits end in time, so here one timer stands at the earliest end there was when it was
-    set, and looks anew when it goes off. Each wait is still an `asyncio.Timeout`, which knows its
-    cancellation from others.
+    ``asyncio.timeout(30)`` sets and cancels a timer, which costs a tenth of a lookup. Nearly all
+    waits end in time, so one timer is enough: it is set to the earliest deadline, and set again
+    when it fires. Each wait is an `asyncio.Timeout`, which can tell its own cancellation.
     """
 
     def __init__(self) -> None:
@@ -22,10 +21,10 @@ class Deadlines:
         return len(self._ends)
 
     def start(self, seconds: float | None) -> asyncio.Timeout:
-        """Make a limit to wait under (``async with``), and to `finish` in any case.
+        """Return a deadline for an ``async with``. The caller must `finish` it in any case.
 
         Args:
-            seconds: From now on; None for no end but `expire_all`.
+            seconds: Time until the deadline; None if only `expire_all` ends the wait.
         """
         within = asyncio.timeout_at(None)
         end = math.inf
@@ -38,11 +37,11 @@ class Deadlines:
         return within
 
     def finish(self, within: asyncio.Timeout) -> None:
-        """Forget a limit: its wait has ended."""
+        """Drop a deadline whose wait has ended."""
         del self._ends[within]
 
     def expire_all(self) -> None:
-        """End every wait now, with TimeoutError in its ``async with``."""
+        """End every wait now. Its ``async with`` raises TimeoutError."""
         self._expire(asyncio.get_running_loop().time(), math.inf)
         if self._timer is not None:
             self._timer.cancel()
@@ -53,7 +52,7 @@ class Deadlines:
             if end <= until and not within.expired():
                 within.reschedule(now)
 
-    def _look(self) -> None:
+    def _on_timer(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
         self._timer_at = math.inf
@@ -66,4 +65,4 @@ class Deadlines:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = when
-        self._timer = loop.call_at(when, self._look)
+        self._timer = loop.call_at(when, self._on_timer)

@@ -1,7 +1,6 @@
-"""Where the panel is and how it is asked, and the key's safety in that.
+"""The URL and the API key: building the URL, and removing the key from texts.
 
-The key travels in the query string (the provider's choice), so a URL is a secret. It is made here,
-and here is what takes the key out of texts again.
+The key is in the query string (the provider's choice), so every URL is a secret.
 """
 
 import os
@@ -19,42 +18,114 @@ PANEL_URL = "https://vairosms.com/Panel/api/v1"
 _SHORT_KEY = 8
 
 
+class SettingError(ValueError):
+    """An API key or base URL is missing or invalid. The message does not contain the value.
+
+    Attributes:
+        setting: ``"api_key"`` or ``"base_url"``.
+        problem: What is wrong with it, as the rest of a sentence that starts with the name.
+    """
+
+    def __init__(self, setting: str, problem: str, advice: str) -> None:
+        super().__init__(f"{setting} {problem}. {advice}")
+        self.setting = setting
+        self.problem = problem
+
+
+@frozen
+class Settings:
+    """An API key and a base URL, as the caller or the environment gives them.
+
+    Each is inside a function, so that code which holds them can raise: a traceback that prints
+    local variables does not show them.
+    """
+
+    api_key: Callable[[], object]
+    base_url: Callable[[], object]
+
+
 @frozen
 class Endpoint:
-    """Where the panel is and how to ask it. The key is in the closures only: no repr shows it."""
+    """The panel's URL. The key is only in the closures, which a repr does not show."""
 
     base_url: str
     url: Callable[[int], URL] = field(repr=False)
     scrub: Callable[[bytes], bytes] = field(repr=False)
 
 
-def given_or_set(api_key: str | None, base_url: str | None) -> tuple[str, str]:
-    """Return a key and a base URL as given, else as the environment has them.
-
-    The key is empty where there is none; the URL is then the panel's.
-    """
+def read_settings(api_key: str | None, base_url: str | None) -> Settings:
+    """Return the given API key and base URL, with defaults from the environment."""
     if api_key is None:
         api_key = os.environ.get("VAIROSMS_API_KEY", "")
     if base_url is None:
         base_url = os.environ.get("VAIROSMS_BASE_URL") or PANEL_URL
-    return api_key, base_url
+    return Settings(lambda: api_key, lambda: base_url)
 
 
-def make_endpoint(
-    api_key: object, base_url: object, *, allow_insecure_http: bool
-) -> Endpoint | str:
-    """Check a key and a base URL and make the endpoint, or say what is wrong with them.
+def make_endpoint(settings: Settings, *, allow_insecure_http: bool) -> Endpoint:
+    """Return the endpoint for an API key and a base URL.
 
-    It does not raise: an exception would take this frame along, and the key in its locals.
+    Raises:
+        SettingError: One of them is missing or invalid.
     """
-    # Files and environment variables end in a newline, and nobody means it to be in the key.
-    key = api_key.removesuffix("\n").removesuffix("\r") if isinstance(api_key, str) else api_key
-    url = _read_url(base_url)
-    problem = _key_problem(key) or _base_url_problem(url, allow_insecure_http)
-    if problem or not isinstance(key, str):
-        return problem
-    base = str(url).rstrip("/")
-    return Endpoint(base, _make_url(base, key), _make_scrub(key))
+    error = _key_error(clean_key(settings)) or _base_url_error(settings, allow_insecure_http)
+    if error is not None:
+        raise error
+    return _build_endpoint(str(clean_key(settings)), str(_parse_url(settings)).rstrip("/"))
+
+
+def _build_endpoint(key: str, base_url: str) -> Endpoint:
+    return Endpoint(base_url, _make_url(base_url, key), _make_scrub(key))
+
+
+def clean_key(settings: Settings) -> object:
+    """Return the API key without the newline that files and environment variables end in."""
+    key = settings.api_key()
+    return key.removesuffix("\n").removesuffix("\r") if isinstance(key, str) else key
+
+
+def _key_error(key: object) -> SettingError | None:
+    if key is None or key == "":
+        problem, advice = "is missing", "Pass it, or set VAIROSMS_API_KEY in the environment."
+    elif not isinstance(key, str):
+        problem, advice = f"must be a str, not {type(key).__name__}", "It is not shown here."
+    elif not key.isprintable() or any(c.isspace() for c in key):
+        problem, advice = "contains a blank or a control character", "It is not shown here."
+    else:
+        return None
+    return SettingError("api_key", problem, advice)
+
+
+def _parse_url(settings: Settings) -> URL | None:
+    text = str(settings.base_url()).strip()
+    try:
+        url = URL(text)
+        # The resolver encodes the host like this; yarl raises when the host is read.
+        (url.host or "").encode("idna")
+    except ValueError:
+        return None
+    # yarl ignores an empty query or fragment, but an appended path would become a part of it.
+    return url if text.isprintable() and not set("?#") & set(text) else None
+
+
+def _base_url_error(settings: Settings, allow_insecure_http: bool) -> SettingError | None:
+    # The URL itself is not shown: it may contain a password, or the key by mistake.
+    url = _parse_url(settings)
+    if url is None:
+        problem = "is not a URL, or has a query or a fragment"
+        advice = "Pass the key as api_key."
+    elif url.scheme not in ("http", "https") or not url.host:
+        problem = f"must be a URL like {PANEL_URL}"
+        advice = "It needs http or https, and a host."
+    elif url.user is not None or url.password is not None:
+        problem = "must not contain a user or a password"
+        advice = "Pass them to an aiohttp session."
+    elif url.scheme == "http" and not (allow_insecure_http or is_loopback(url.host)):
+        problem = "is http:// to another host, so the key would travel unencrypted: use https://"
+        advice = "If you accept that, pass allow_insecure_http=True."
+    else:
+        return None
+    return SettingError("base_url", problem, advice)
 
 
 def _make_url(base: str, key: str) -> Callable[[int], URL]:
@@ -62,7 +133,7 @@ def _make_url(base: str, key: str) -> Callable[[int], URL]:
     scheme, authority, path = root.scheme, root.raw_authority, root.raw_path
     query = f"api_key={quote(key, safe='')}"
 
-    # From parts, since a text would be taken apart again, for each lookup.
+    # From parts, which yarl need not parse again for each lookup.
     def make(gonderim_id: int) -> URL:
         return URL.build(
             scheme=scheme,
@@ -79,7 +150,7 @@ def _make_scrub(key: str) -> Callable[[bytes], bytes]:
     pattern, plain = _key_pattern(key), key.encode()
 
     def scrub(body: bytes) -> bytes:
-        # Every other form of the key begins with one of these, and few answers hold them.
+        # Every other form of the key starts with one of these characters. Few answers have them.
         if plain in body or b"%" in body or b"\\" in body or b"&" in body:
             return pattern.sub(b"***", body)
         return body
@@ -87,53 +158,10 @@ def _make_scrub(key: str) -> Callable[[bytes], bytes]:
     return scrub
 
 
-_NO_KEY = "there is no API key: give api_key, or set VAIROSMS_API_KEY in the environment"
-
-
-def _key_problem(key: object) -> str:
-    if key is None or key == "":
-        return _NO_KEY
-    if not isinstance(key, str):
-        return f"api_key must be a str, not {type(key).__name__}"
-    if not key.isprintable() or any(c.isspace() for c in key):
-        return "api_key holds a blank or a control character (it is not shown here)"
-    return ""
-
-
-def _read_url(base_url: object) -> URL | None:
-    text = str(base_url).strip()
-    try:
-        url = URL(text)
-        # The resolver will encode the host so; yarl looks at it when it is asked for.
-        (url.host or "").encode("idna")
-    except ValueError:
-        return None
-    # An empty query or fragment is none to yarl, but changes where an appended path goes.
-    return url if text.isprintable() and not set("?#") & set(text) else None
-
-
-def _base_url_problem(url: URL | None, allow_insecure_http: bool) -> str:
-    # The URL itself is not shown: it may hold a password, or the key by mistake.
-    if url is None:
-        return (
-            "base_url is not a URL, or has a query or a fragment (api_key is given apart from it)"
-        )
-    if url.scheme not in ("http", "https") or not url.host:
-        return "base_url must be like https://vairosms.com/Panel/api/v1 (http or https, and a host)"
-    if url.user is not None or url.password is not None:
-        return "base_url must not hold a user or password: give them to an aiohttp session"
-    if url.scheme == "http" and not (allow_insecure_http or is_loopback(url.host)):
-        return (
-            "base_url is http:// to another host: the key would travel in clear text. "
-            "Use https://, or allow_insecure_http=True if you accept that"
-        )
-    return ""
-
-
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine: a loopback address, or localhost.
+    """Whether a host is this machine: a loopback address, or ``localhost``.
 
-    A name below localhost is not enough: not every resolver keeps it to itself.
+    A name below ``localhost`` does not count, since some resolvers ask the network for it.
     """
     try:
         return ip_address(host).is_loopback
@@ -142,10 +170,10 @@ def is_loopback(host: str) -> bool:
 
 
 def _key_pattern(key: str) -> re.Pattern[bytes]:
-    """Match the key as it is, percent-encoded, escaped for JSON, Python or HTML, or partly so."""
+    """Return a pattern for the key: plain, percent-encoded, escaped for JSON, Python or HTML."""
     pattern = b"".join(b"(?:%s)" % b"|".join(_char_forms(c)) for c in key)
     if len(key) < _SHORT_KEY:
-        # Real keys are long. One like "key", of a test, would eat the word api_key.
+        # Real keys are long. A short one of a test, such as "key", would match in "api_key".
         pattern = rb"(?<![A-Za-z0-9_])" + pattern + rb"(?![A-Za-z0-9_])"
     return re.compile(pattern)
 
@@ -170,8 +198,8 @@ def _utf16(c: str) -> list[int]:
     return [int.from_bytes(units[i : i + 2]) for i in range(0, len(units), 2)]
 
 
-# Also where a whole URL is percent-encoded inside another one, once or more often. There %26 ends
-# the value; after a plain "=" it is a part of it.
+# Matches also in a URL that is percent-encoded inside another one, once or more often. There, %26
+# ends the value; after a plain "=" it is a part of the value.
 _VALUE = r"[^&#\s\"'<>]"
 _API_KEY = re.compile(
     rf"(api(?:_|%(?:25)*5f)key)"
@@ -181,9 +209,9 @@ _API_KEY = re.compile(
 
 
 def redact_url(url: str | URL) -> str:
-    """Replace the value of ``api_key`` in a URL, or in a text with URLs in it, by ``***``.
+    """Replace the value of ``api_key`` in a URL, or in a text that contains URLs, by ``***``.
 
-    For what sees URLs outside this library, such as OpenTelemetry's
+    Use it where other code sees the URLs, such as OpenTelemetry's
     ``AioHttpClientInstrumentor().instrument(url_filter=redact_url)``.
     """
     return _API_KEY.sub(r"\1\2\3***", str(url))

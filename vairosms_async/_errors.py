@@ -1,37 +1,36 @@
-"""Every exception the library raises for a lookup.
+"""The exception tree: every exception that the library raises for a lookup.
 
 ::
 
     VairoSMSError
-    ├─ VairoSMSInvalidIdError     refused before any request
+    ├─ VairoSMSInvalidIdError     rejected before any request
     ├─ VairoSMSConnectionError    no answer
     │  └─ VairoSMSTimeoutError
-    ├─ VairoSMSResponseError      an answer that is not the panel's
-    └─ VairoSMSAPIError           the panel said no
+    ├─ VairoSMSResponseError      an answer that does not come from the panel
+    └─ VairoSMSAPIError           the panel refused the request
        ├─ VairoSMSAuthError
        ├─ VairoSMSNotFoundError
        ├─ VairoSMSRateLimitError
        └─ VairoSMSServerError
 
-All of them pickle and copy without loss, and none of them carries the API key.
+All of them pickle and copy without loss, and none of them contains the API key.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from ._models import Gonderim  # which imports this module
+from ._models import Gonderim
 
 ConnectionReason = Literal["dns", "connect", "tls", "proxy", "cut", "timeout", "other"]
 
 
 class VairoSMSError(Exception):
-    """Base of everything that can go wrong with a lookup.
+    """Base class of all errors of a lookup.
 
     Attributes:
-        gonderim_id: The packet that was asked for, or None where there was none to speak of.
+        gonderim_id: The id of the packet that was looked up, or None if there was no valid id.
     """
 
-    # Everything but the message is keyword-only with a default, so that the inherited
+    # Every argument but the message is keyword-only with a default, so that the inherited
     # `__reduce__` (class, args, __dict__) restores every attribute and every note.
     def __init__(self, message: str = "", *, gonderim_id: int | None = None) -> None:
         super().__init__(message)
@@ -39,20 +38,20 @@ class VairoSMSError(Exception):
 
 
 class VairoSMSInvalidIdError(VairoSMSError, ValueError):
-    """What was given is not a packet id; it was refused before any request.
+    """The value is not a packet id. It was rejected before any request.
 
-    An id is what `operator.index` takes (an int, a `numpy.int64`), but not a bool, or a str of
-    ASCII digits; from 1 to 2**64 - 1. `gonderim_id` is None: there is none.
+    An id is a value that `operator.index` accepts (an int, a `numpy.int64`), but not a bool, or a
+    str of ASCII digits. It is between 1 and 2**64 - 1. `gonderim_id` is None.
     """
 
 
 class VairoSMSConnectionError(VairoSMSError, ConnectionError):
-    """No answer came: DNS, refused, reset, TLS, cut off in the middle.
+    """No complete answer arrived: DNS, connection refused or reset, TLS, truncated answer.
 
     Attributes:
-        reason: ``"dns"`` (the host's name was not found), ``"connect"`` (no connection to it),
-            ``"tls"`` (certificate or handshake), ``"proxy"``, ``"cut"`` (the connection ended
-            before the answer did), ``"timeout"`` or ``"other"``.
+        reason: ``"dns"`` (the host name cannot be resolved), ``"connect"`` (no connection to the
+            host), ``"tls"`` (certificate or handshake), ``"proxy"``, ``"cut"`` (the connection was
+            closed before the end of the answer), ``"timeout"`` or ``"other"``.
     """
 
     def __init__(
@@ -67,11 +66,11 @@ class VairoSMSConnectionError(VairoSMSError, ConnectionError):
 
 
 class VairoSMSTimeoutError(VairoSMSConnectionError, TimeoutError):
-    """The whole answer did not come in time, or the packet was not final in time.
+    """The answer was not complete in time, or the packet was not final in time.
 
     Attributes:
-        last: From `wait_gonderim` and `wait_gonderimler`: the last record seen before their
-            ``timeout``, or None. From a lookup: None.
+        last: From `wait_gonderim` and `wait_gonderimler`: the last record before the timeout, or
+            None. From a lookup: None.
     """
 
     def __init__(
@@ -80,22 +79,21 @@ class VairoSMSTimeoutError(VairoSMSConnectionError, TimeoutError):
         *,
         gonderim_id: int | None = None,
         reason: ConnectionReason = "timeout",
-        last: "Gonderim | None" = None,
+        last: Gonderim | None = None,
     ) -> None:
         super().__init__(message, gonderim_id=gonderim_id, reason=reason)
         self.last = last
 
 
 class VairoSMSResponseError(VairoSMSError):
-    """An answer came, but not one the panel gives.
+    """An answer arrived that the panel does not give, or that cannot be read.
 
-    An HTML page, a redirect, a cut or foreign JSON document, a record that lacks a field, a field
-    that cannot be what it should, or the record of another packet. It is not retried.
+    Examples: an HTML page, a redirect, truncated or foreign JSON, a record with a missing or
+    invalid field, the record of another packet. It is not retried.
 
     Attributes:
-        status: The HTTP status, or None where the answer was not even HTTP.
-        excerpt: The answer's first characters (at most 200), without the API key; ``""`` where
-            none were kept.
+        status: The HTTP status, or None if the answer was not HTTP.
+        excerpt: The first characters of the answer (at most 200) without the API key, or ``""``.
     """
 
     def __init__(
@@ -112,16 +110,16 @@ class VairoSMSResponseError(VairoSMSError):
 
 
 class VairoSMSAPIError(VairoSMSError):
-    """The panel said no.
+    """The panel refused the request.
 
     Attributes:
-        status: The HTTP status. It can be 200: the panel may answer ``durum: false`` under it.
+        status: The HTTP status. It can be 200: the panel may answer ``durum: false`` under 200.
         aciklama: The panel's own explanation (at most 500 characters, without the API key), or
-            None where the answer had none, as a web server's error page has none.
-        kod: `aciklama` where it is one of the codes of the provider's page "Hata Mesajları"
+            None if the answer has none, such as a web server's error page.
+        kod: `aciklama` if it is one of the codes of the provider's page "Hata Mesajları"
             (``INVALID_SOURCE_ADDRESS``, ``MISSING_MESSAGE``, ``MESSAGE_TOO_LONG``,
-            ``MISSING_DESTINATION_ADDRESS``, ``INVALID_DESTINATION_ADDRESS``), else None.
-        retry_after: Seconds the answer asked to wait (``Retry-After``), or None.
+            ``MISSING_DESTINATION_ADDRESS``, ``INVALID_DESTINATION_ADDRESS``), otherwise None.
+        retry_after: The ``Retry-After`` of the answer in seconds, or None.
     """
 
     def __init__(
@@ -142,36 +140,24 @@ class VairoSMSAPIError(VairoSMSError):
 
 
 class VairoSMSAuthError(VairoSMSAPIError):
-    """The API key was refused: HTTP 401, a 403 of the panel's own, or the panel's words for it.
+    """The panel refused the API key: HTTP 401, its JSON under 403, or its message for a wrong key.
 
-    In bulk work it ends the whole work: no other id would fare better.
+    It ends bulk work, since no other lookup can succeed.
     """
 
 
 class VairoSMSNotFoundError(VairoSMSAPIError):
-    """HTTP 404: no such packet (or a wrong ``base_url``, where every id gets it)."""
+    """HTTP 404: the panel has no such packet. If every id gets it, ``base_url`` may be wrong."""
 
 
 class VairoSMSRateLimitError(VairoSMSAPIError):
-    """HTTP 429: too many requests. ``retry_after`` says how long to wait, if the panel said so."""
+    """HTTP 429: too many requests. ``retry_after`` is the wait that the panel asks for, if any."""
 
 
 class VairoSMSServerError(VairoSMSAPIError):
     """HTTP 5xx: the panel, or a server in front of it, failed."""
 
 
-# The public name is what tracebacks and pickles carry, so that a module may move.
-for _error in (
-    VairoSMSError,
-    VairoSMSInvalidIdError,
-    VairoSMSConnectionError,
-    VairoSMSTimeoutError,
-    VairoSMSResponseError,
-    VairoSMSAPIError,
-    VairoSMSAuthError,
-    VairoSMSNotFoundError,
-    VairoSMSRateLimitError,
-    VairoSMSServerError,
-):
-    _error.__module__ = "vairosms_async"
-del _error
+def truncate(text: str, length: int) -> str:
+    """Shorten a text for a message to `length` characters, with an ellipsis at its end."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"

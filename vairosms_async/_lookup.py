@@ -1,4 +1,4 @@
-"""One lookup: attempts, and what happens between them."""
+"""One lookup: its options, attempts and retries."""
 
 import logging
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -16,17 +16,19 @@ from ._errors import (
     VairoSMSError,
     VairoSMSRateLimitError,
 )
-from ._models import Gonderim, GonderimResult
-from ._retry import RetryPolicy, pause_asked, retry_delay
+from ._models import Gonderim
+from ._pace import requested_pause
+from ._result import GonderimResult
+from ._retry import RetryPolicy, retry_delay
 from ._shared import Shared
-from ._validate import check_options, read_id, show_id
+from ._validate import id_or_text, parse_id, parse_timeout
 
 _logger = logging.getLogger("vairosms_async")
 
 
 @frozen
 class Options:
-    """What siblings of one client may have each for itself; see `VairoSMSClient`."""
+    """The options that siblings of one client do not share. See `VairoSMSClient`."""
 
     timeout: float | None
     retry: RetryPolicy
@@ -34,15 +36,31 @@ class Options:
     tz: tzinfo | None
 
     def __attrs_post_init__(self) -> None:
-        check_options(self.retry, self.rate_limiter, self.tz)
+        parse_timeout(self.timeout)
+        _check_types(self.retry, self.rate_limiter, self.tz)
 
 
-async def look_up(shared: Shared, options: Options, given: SupportsIndex | str) -> GonderimResult:
-    """Look one id up, with retries. Failures are returned; misuse of the client is raised."""
-    shared.check_usable()
-    gonderim_id = read_id(given, shared.endpoint.scrub)
+def _check_types(retry: object, rate_limiter: object, tz: object) -> None:
+    # A wrong type must fail here, not at the first failed lookup.
+    if not isinstance(retry, RetryPolicy):
+        raise TypeError(f"retry must be a RetryPolicy, not {retry!r}. attempts=1 means no retry.")
+    if rate_limiter is not None and not isinstance(rate_limiter, AbstractAsyncContextManager):
+        raise TypeError(f"rate_limiter must be an async context manager, not {rate_limiter!r}")
+    if tz is not None and not isinstance(tz, tzinfo):
+        raise TypeError(f'tz must be a tzinfo, such as ZoneInfo("Europe/Istanbul"), not {tz!r}')
+
+
+async def look_up(shared: Shared, options: Options, value: SupportsIndex | str) -> GonderimResult:
+    """Look up one id, with retries. Return the record, or the error of the lookup.
+
+    Raises:
+        VairoSMSAuthError: The panel refused the key, so no other lookup can succeed.
+        RuntimeError: The client is closed or was used in another event loop.
+    """
+    shared.ensure_usable()
+    gonderim_id = parse_id(value, shared.endpoint.scrub)
     if not isinstance(gonderim_id, int):
-        return GonderimResult(show_id(given, shared.endpoint.scrub), error=gonderim_id)
+        return GonderimResult(id_or_text(value, shared.endpoint.scrub), error=gonderim_id)
     attempt = 0
     while True:
         attempt += 1
@@ -50,42 +68,57 @@ async def look_up(shared: Shared, options: Options, given: SupportsIndex | str) 
         if isinstance(outcome, Gonderim):
             shared.budget.deposit(retried=attempt > 1)
             return GonderimResult(gonderim_id, outcome)
-        if isinstance(outcome, VairoSMSConnectionError):
-            shared.check_usable()  # a client closed meanwhile is not a connection that was lost
-        if isinstance(outcome, VairoSMSAuthError) and not shared.key_refused:
-            shared.key_refused = True
-            _logger.warning("the panel refused the API key (HTTP %d)", outcome.status)
-        delay = retry_delay(options.retry, outcome, attempt)
-        if isinstance(outcome, VairoSMSAPIError):
-            seconds = pause_asked(options.retry, outcome, delay)
-            shared.pause.begin(shared.now(), seconds, outcome.status)
-        # A 429 costs no token: the pause spaces the retries already.
-        if delay is None or not (
-            isinstance(outcome, VairoSMSRateLimitError) or shared.budget.withdraw()
-        ):
+        delay = _after_failure(shared, options.retry, outcome, attempt)
+        if delay is None:
             return GonderimResult(gonderim_id, error=outcome)
         await shared.sleep(delay)
-        shared.check_usable()
+        shared.ensure_usable()
+
+
+def _after_failure(
+    shared: Shared, policy: RetryPolicy, error: VairoSMSError, attempt: int
+) -> float | None:
+    """Return the seconds until the next attempt, or None if there is no next attempt."""
+    if isinstance(error, VairoSMSConnectionError):
+        shared.ensure_usable()  # closing the client breaks its connections
+    if isinstance(error, VairoSMSAuthError):
+        if not shared.key_refused:
+            shared.key_refused = True
+            _logger.warning(
+                "the panel refused the API key (HTTP %d)",
+                error.status,
+                extra={"vairosms_event": "key_refused"},
+            )
+        raise error
+    delay = retry_delay(policy, error, attempt)
+    if isinstance(error, VairoSMSAPIError):
+        shared.pause.begin(shared.now(), requested_pause(policy, error, delay), error.status)
+    # A 429 needs no token: the pause already spaces its retries.
+    if delay is not None and (
+        isinstance(error, VairoSMSRateLimitError) or shared.budget.withdraw()
+    ):
+        return delay
+    return None
 
 
 async def _attempt(
     shared: Shared, options: Options, gonderim_id: int, attempt: int
 ) -> Gonderim | VairoSMSError:
-    """Send one request, when there is a slot and no pause. What sleeps holds no slot."""
+    """Send one request as soon as there is a free slot and no pause. A pause holds no slot."""
     while True:
-        if wait := shared.pause_left():
-            await shared.sleep(wait)
-            shared.check_usable()
+        if seconds := shared.pause_remaining():
+            await shared.sleep(seconds)
+            shared.ensure_usable()
             continue
         async with shared.slots, _limited(shared, options.rate_limiter):
-            if shared.pause_left():
-                continue  # it began while this lookup waited for the slot or the limiter
-            began = perf_counter()
+            if shared.pause_remaining():
+                continue  # the pause began while this lookup waited for a slot or the limiter
+            started = perf_counter()
             outcome = await shared.transport().exchange(
                 gonderim_id, timeout=options.timeout, tz=options.tz
             )
         if _logger.isEnabledFor(logging.DEBUG):
-            _log_attempt(gonderim_id, attempt, outcome, perf_counter() - began)
+            _log_attempt(gonderim_id, attempt, outcome, perf_counter() - started)
         return outcome
 
 
@@ -100,7 +133,7 @@ _UNLIMITED = nullcontext()
 
 @frozen
 class _Limited(AbstractAsyncContextManager[None]):
-    """A rate limiter that is not waited for when the client closes."""
+    """A rate limiter whose wait ends when the client is closed."""
 
     shared: Shared
     limiter: AbstractAsyncContextManager[Any]

@@ -1,7 +1,6 @@
-"""The records: what the panel tells of a packet, field for field as it names them.
+"""The records: a packet's status, with the panel's own field names.
 
-Sources: the provider's page "API Desteği - Gönderim Bilgisi", and where that is silent, the
-habits of such panels (numbers as strings, zero dates), which `vairosms_async._wire` reads.
+Source: the provider's page "API Desteği - Gönderim Bilgisi".
 """
 
 import re
@@ -11,16 +10,14 @@ from typing import Self
 
 from attrs import frozen
 
-from ._errors import VairoSMSError
-
 _HATA_KODU = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 
 
 class PaketDurum(IntEnum):
     """State of a packet, in the provider's words.
 
-    The enum is open: a number that the panel adds one day is kept. ``PaketDurum(7)`` is an int 7
-    named ``BILINMEYEN_7`` ("bilinmeyen": unknown), and it is not final.
+    The enum is open: it accepts numbers that the panel may add. ``PaketDurum(7)`` equals 7, has the
+    name ``BILINMEYEN_7`` ("bilinmeyen": unknown) and is not final.
     """
 
     HATALI = -1
@@ -39,36 +36,35 @@ class PaketDurum(IntEnum):
         member._value_ = value
         return member
 
-    # Early 3.11s pickle a member by its name, and an unknown number's name is nowhere to be found.
+    # Early releases of Python 3.11 pickle a member by its name, which unknown numbers do not have.
     def __reduce_ex__(self, protocol: object) -> tuple[type[Self], tuple[int]]:
         return type(self), (self._value_,)
 
     @property
     def is_final(self) -> bool:
-        """Whether the panel will not change this state any more, as it is -1 or 1."""
+        """Whether the state is -1 or 1, which the panel no longer changes."""
         return self in (PaketDurum.HATALI, PaketDurum.SONLANDI)
 
 
 @frozen
 class GonderimLog:
-    """Why a packet failed (``log``). The panel fills it where `paket_durum` is -1.
+    """Why a packet failed. The panel sends it as ``log`` if `paket_durum` is -1.
 
-    Only ``id`` and ``mesaj`` are certain to be there; the rest may be null or left out and is then
-    None.
+    ``id`` and ``mesaj`` are required. The other fields are None if they are null or missing.
 
     Attributes:
-        id: The log entry's own id.
-        mesaj: What happened, such as ``"Gönderim #61 sırasında hata oluşu:
+        id: The id of the log entry.
+        mesaj: The message, such as ``"Gönderim #61 sırasında hata oluşu:
             INVALID_SOURCE_ADDRESS"``.
-        user_id: The panel's user.
+        user_id: The id of the panel's user.
         tip: Kind of entry, ``"error"``.
         bolum: Part of the panel, ``"sms"``.
-        api: Which API.
+        api: The API that was called.
         rota: The URL that was called.
-        ip: The address it was called from.
+        ip: The IP address of the caller.
         context: Further details.
-        created_at: When it happened.
-        updated_at: When the entry was last changed.
+        created_at: Time of the error.
+        updated_at: Time of the entry's last change.
     """
 
     id: int
@@ -85,29 +81,30 @@ class GonderimLog:
 
     @property
     def hata_kodu(self) -> str | None:
-        """The error code inside ``mesaj``, such as ``"INVALID_SOURCE_ADDRESS"``, or None."""
+        """The error code in ``mesaj``, such as ``"INVALID_SOURCE_ADDRESS"``, or None."""
         found = _HATA_KODU.search(self.mesaj)
         return found and found[0]
 
 
 @frozen
 class Gonderim:
-    """What became of one packet ("gönderim").
+    """The record of one packet ("gönderim").
 
-    The panel writes its times without a zone and does not say which clock it uses: they are naive
-    as it wrote them, or aware where the client was given a ``tz``.
+    The panel writes times without a zone and does not say which clock it uses. The record has them
+    as naive datetimes, or as aware ones if the client has a ``tz``.
 
     Attributes:
         id: The packet's id, as ``SmsGonder`` returned it.
         sms_baslik: Sender title, such as ``"08505326480"``.
-        numara_toplam: How many numbers.
+        numara_toplam: Number of recipients.
         kredi_toplam: Credits charged; 0 for a failed packet.
         sonlanma_zamani: When the packet ends or ended; None for null or a zero date.
-        ileri_tarih: The time it is scheduled for; None if it is not (a zero date on the wire).
+        ileri_tarih: The time the packet is scheduled for; None if it is not scheduled (the panel
+            sends a zero date).
         gecerlilik_suresi: Validity period, -838:59:59 to 838:59:59 on the wire; None for null.
         paket_durum: The state.
-        created_at: When it was created; None for null or a zero date.
-        log: Why it failed; None where the panel gave no reason.
+        created_at: When the packet was created; None for null or a zero date.
+        log: Why the packet failed; None if the panel gives no reason.
     """
 
     id: int
@@ -123,37 +120,5 @@ class Gonderim:
 
     @property
     def is_final(self) -> bool:
-        """Whether the state will not change any more, as `paket_durum` is -1 or 1."""
+        """Whether `paket_durum` is -1 or 1, which the panel no longer changes."""
         return self.paket_durum.is_final
-
-
-@frozen
-class GonderimResult:
-    """What one lookup of a bulk came to: a record or an error, never both.
-
-    Attributes:
-        id: The id that was looked up, as an int; what was given, where that was no id.
-        gonderim: The record, or None.
-        error: The error, or None.
-    """
-
-    id: int | str
-    gonderim: Gonderim | None = None
-    error: VairoSMSError | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is a record."""
-        return self.gonderim is not None
-
-    def unwrap(self) -> Gonderim:
-        """Return the record.
-
-        Raises:
-            VairoSMSError: The lookup's error, if it failed.
-        """
-        if self.gonderim is not None:
-            return self.gonderim
-        if self.error is not None:
-            raise self.error
-        raise ValueError("a result with neither a record nor an error")

@@ -1,6 +1,6 @@
-"""Waiting until packets are final: one schedule of polls, worked off by `bulk.stream`.
+"""`wait_*`: poll packets until they are final, with one schedule for any number of ids.
 
-An id that waits is an entry in a heap, not a task: a hundred thousand cost memory and requests.
+A waiting id is an entry in a heap, not a task.
 """
 
 import asyncio
@@ -8,90 +8,86 @@ import heapq
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
-from typing import Any, SupportsIndex
+from typing import SupportsIndex
 
-from attrs import define, evolve
+from attrs import define, frozen
 
-from ._bulk import END, AsyncIds, End, Host, Ids, Tasks, end, one_by_one, stream
-from ._errors import VairoSMSInvalidIdError, VairoSMSResponseError, VairoSMSTimeoutError
-from ._models import Gonderim, GonderimResult
-from ._retry import passes
-from ._validate import check_seconds, check_timeout
+from ._bulk import END, AsyncIds, End, Ids, as_async, end, stream
+from ._errors import VairoSMSResponseError, VairoSMSTimeoutError
+from ._models import Gonderim
+from ._result import GonderimResult
+from ._retry import is_temporary
+from ._shared import Shared
+from ._validate import parse_id, parse_seconds, parse_timeout
 
-Lookup = Callable[[SupportsIndex | str], Awaitable[GonderimResult | None]]
-ReadId = Callable[[SupportsIndex | str], int | VairoSMSInvalidIdError]
+LookUp = Callable[[SupportsIndex | str], Awaitable[GonderimResult]]
 
 
-@define
+@frozen
 class Intervals:
-    """How often ids are polled, and for how long, in seconds."""
+    """How often ids are polled and for how long, in seconds. Invalid values raise ValueError."""
 
     timeout: float | None
     poll_interval: float
     max_poll_interval: float
 
+    def __attrs_post_init__(self) -> None:
+        parse_timeout(self.timeout)
+        parse_seconds("poll_interval", self.poll_interval)
+        parse_seconds("max_poll_interval", self.max_poll_interval)
+        if self.poll_interval > self.max_poll_interval:
+            raise ValueError("poll_interval must not be above max_poll_interval")
+
     def first(self) -> float:
-        """Seconds from the first poll to the second."""
+        """Return the seconds from the first poll to the second."""
         return min(self.max_poll_interval, self.poll_interval * _jitter(1.0, 1.25))
 
     def after(self, interval: float) -> float:
-        """Seconds to the next poll but one."""
+        """Return the interval that follows an interval."""
         return min(self.max_poll_interval, interval * _jitter(1.25, 1.75))
 
 
-def check_intervals(timeout: Any, poll_interval: Any, max_poll_interval: Any) -> Intervals:
-    """Return when to poll, or raise ValueError."""
-    intervals = Intervals(
-        check_timeout(timeout),
-        check_seconds("poll_interval", poll_interval),
-        check_seconds("max_poll_interval", max_poll_interval),
-    )
-    if intervals.poll_interval > intervals.max_poll_interval:
-        raise ValueError("poll_interval must not be above max_poll_interval")
-    return intervals
-
-
 async def wait(
-    host: Host[SupportsIndex | str, GonderimResult],
+    shared: Shared,
     ids: Ids | AsyncIds,
+    look_up: LookUp,
     limit: int,
     *,
-    read_id: ReadId,
     intervals: Intervals,
     changes: bool = False,
 ) -> AsyncGenerator[GonderimResult]:
-    """Poll ids until they are final, and yield each as it is.
+    """Poll ids until they are final, and yield the result of each.
 
     Args:
-        host: The client.
-        ids: Those that wait already are not taken up again.
-        limit: Workers at most.
-        read_id: Takes an id as callers give it.
+        shared: The state of the client.
+        ids: The ids. An id that is already waiting is skipped.
+        look_up: Looks up one id.
+        limit: Maximum number of workers.
         intervals: When to poll.
-        changes: Yield also what is not final, when it is first seen and when its state changes.
+        changes: Yield records that are not final, too: the first one, and each change of state.
     """
-    schedule = _Schedule(ids, host.tasks, read_id, intervals)
+    schedule = _Schedule(shared, ids, intervals)
 
     async def poll(given: SupportsIndex | str) -> GonderimResult | None:
-        # A plain int is one the schedule knows; True, which equals 1, is not.
+        # The schedule yields its ids as int. True is an invalid id, although it equals 1.
         waiting = schedule.waits.get(given) if type(given) is int else None
         if waiting is None:
-            return await host.lookup(given)  # to hear why it is no id
-        result = await _until(waiting.deadline, host.lookup, waiting.id)
+            return await look_up(given)  # an invalid id: returns its error
+        result = await _before(waiting.deadline, look_up, waiting.id)
         if result is not None and _ends_wait(result):
             schedule.drop(waiting)
             return result
-        seen = None if result is None else result.gonderim
-        changed = seen is not None and _state(seen) != _state(waiting.last)
-        waiting.last = seen or waiting.last
-        if waiting.deadline is not None and _has_come(waiting.deadline):
+        record = None if result is None else result.gonderim
+        changed = record is not None and _state(record) != _state(waiting.last)
+        waiting.last = record or waiting.last
+        if waiting.deadline is not None and _has_passed(waiting.deadline):
             schedule.drop(waiting)
-            return GonderimResult(waiting.id, error=_too_late(waiting, intervals.timeout))
+            return GonderimResult(waiting.id, error=_timeout_error(waiting, intervals.timeout))
         schedule.put_back(waiting)
         return result if changes and changed else None
 
     try:
-        async with aclosing(stream(evolve(host, lookup=poll), schedule, limit)) as results:
+        async with aclosing(stream(shared, schedule, poll, limit)) as results:
             async for result in results:
                 yield result
     finally:
@@ -100,7 +96,7 @@ async def wait(
 
 @define
 class _Wait:
-    """What is known of an id that waits."""
+    """The state of a waiting id."""
 
     id: int
     interval: float
@@ -109,19 +105,16 @@ class _Wait:
 
 
 class _Schedule(AsyncIterator[SupportsIndex | str]):
-    """The ids to poll next, as a source for `bulk.stream`: due ones and new ones by turns.
+    """The ids to poll next, as the source of `stream`. New ids and due polls take turns.
 
-    By turns, since either could keep all workers busy for ever: an endless source of new ids, or
-    more due polls than the panel can answer.
+    Without turns, an endless source of ids, or more due polls than the panel can answer, would keep
+    all workers busy.
     """
 
-    def __init__(
-        self, ids: Ids | AsyncIds, tasks: Tasks, read_id: ReadId, intervals: Intervals
-    ) -> None:
+    def __init__(self, shared: Shared, ids: Ids | AsyncIds, intervals: Intervals) -> None:
         self.waits: dict[int, _Wait] = {}
-        self._ids = one_by_one(ids)
-        self._tasks = tasks
-        self._read_id = read_id
+        self._shared = shared
+        self._ids = as_async(ids)
         self._intervals = intervals
         self._due: list[tuple[float, int]] = []
         self._changed = asyncio.Event()
@@ -132,10 +125,10 @@ class _Schedule(AsyncIterator[SupportsIndex | str]):
     async def __anext__(self) -> SupportsIndex | str:
         while True:
             self._changed.clear()
-            new, due = self._new_arrived(), bool(self._due) and _has_come(self._due[0][0])
+            new, due = self._finished_read(), bool(self._due) and _has_passed(self._due[0][0])
             if new is not None and (self._new_turn or not due):
                 self._new_turn = False
-                given = self._take_up(new)
+                given = self._add(new)
                 if given is not END:
                     return given
             elif due:
@@ -149,7 +142,7 @@ class _Schedule(AsyncIterator[SupportsIndex | str]):
                         await self._changed.wait()
 
     def put_back(self, waiting: _Wait) -> None:
-        """Poll an id again after its interval, or see to it at its deadline."""
+        """Schedule the next poll of an id: after its interval, but not after its deadline."""
         due = _now() + waiting.interval
         if waiting.deadline is not None:
             due = min(due, waiting.deadline)
@@ -158,37 +151,35 @@ class _Schedule(AsyncIterator[SupportsIndex | str]):
         self._changed.set()
 
     def drop(self, waiting: _Wait) -> None:
-        """Forget an id."""
+        """Remove an id that no longer waits."""
         del self.waits[waiting.id]
         self._changed.set()
 
     async def close(self) -> None:
-        """End the reading of ids."""
+        """Stop reading ids."""
         if self._reading is not None:
             await end({self._reading})
 
-    def _new_arrived(self) -> asyncio.Task[SupportsIndex | str | End] | None:
-        """Return the reading task if it has read an id; start it if there is none."""
+    def _finished_read(self) -> asyncio.Task[SupportsIndex | str | End] | None:
+        """Return the reading task if it has read an id. Start one if there is none."""
         if self._reading is None and not self._exhausted:
             self._reading = asyncio.create_task(self._read(), name="vairosms bulk reader")
-            self._tasks.add(self._reading)
-            self._reading.add_done_callback(self._tasks.discard)
+            self._shared.bulk_tasks.add(self._reading)
+            self._reading.add_done_callback(self._shared.bulk_tasks.discard)
             self._reading.add_done_callback(lambda _: self._changed.set())
         return self._reading if self._reading is not None and self._reading.done() else None
 
     async def _read(self) -> SupportsIndex | str | End:
         return await anext(self._ids, END)
 
-    def _take_up(
-        self, reading: asyncio.Task[SupportsIndex | str | End]
-    ) -> SupportsIndex | str | End:
-        """Return the id to poll first; END if there is none, or it waits already."""
+    def _add(self, reading: asyncio.Task[SupportsIndex | str | End]) -> SupportsIndex | str | End:
+        """Return the id that was read, for its first poll. END if there is nothing to poll."""
         self._reading = None
         given = reading.result()
         if given is END:
             self._exhausted = True
             return END
-        gonderim_id = self._read_id(given)
+        gonderim_id = parse_id(given, self._shared.endpoint.scrub)
         if not isinstance(gonderim_id, int):
             return given
         if gonderim_id in self.waits:
@@ -199,16 +190,18 @@ class _Schedule(AsyncIterator[SupportsIndex | str]):
         return gonderim_id
 
 
-async def _until(deadline: float | None, lookup: Lookup, gonderim_id: int) -> GonderimResult | None:
-    """Look an id up, but not at or past a deadline."""
-    if deadline is not None and _has_come(deadline):
+async def _before(
+    deadline: float | None, look_up: LookUp, gonderim_id: int
+) -> GonderimResult | None:
+    """Look up an id. Return None if the deadline passes first."""
+    if deadline is not None and _has_passed(deadline):
         return None
-    within = asyncio.timeout_at(deadline)
+    timeout = asyncio.timeout_at(deadline)
     try:
-        async with within:
-            return await lookup(gonderim_id)
+        async with timeout:
+            return await look_up(gonderim_id)
     except TimeoutError:
-        if not within.expired():
+        if not timeout.expired():
             raise
         return None
 
@@ -220,15 +213,16 @@ def _state(gonderim: Gonderim | None) -> int | None:
 def _ends_wait(result: GonderimResult) -> bool:
     if result.gonderim is not None:
         return result.gonderim.is_final
-    # Such panels show their maintenance page under 200 and 403 too, and it goes away again.
+    # An answer that is not the panel's may be a maintenance page, also under HTTP 200 and 403.
     error = result.error
-    return error is not None and not passes(error) and not isinstance(error, VairoSMSResponseError)
+    is_lasting = error is not None and not is_temporary(error)
+    return is_lasting and not isinstance(error, VairoSMSResponseError)
 
 
-def _too_late(waiting: _Wait, timeout: float | None) -> VairoSMSTimeoutError:
-    seen = "never seen" if waiting.last is None else f"last seen {waiting.last.paket_durum.name}"
+def _timeout_error(waiting: _Wait, timeout: float | None) -> VairoSMSTimeoutError:
+    last = "no record so far" if waiting.last is None else f"last {waiting.last.paket_durum.name}"
     return VairoSMSTimeoutError(
-        f"gonderim {waiting.id}: not final within {timeout:g} s; {seen}",
+        f"gonderim {waiting.id}: not final within {timeout:g} s; {last}",
         gonderim_id=waiting.id,
         last=waiting.last,
     )
@@ -242,6 +236,6 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _has_come(moment: float) -> bool:
-    # The loop calls back within its clock's resolution, so a nanosecond early now and then.
+def _has_passed(moment: float) -> bool:
+    # A timer may fire early by the resolution of the clock.
     return _now() >= moment - 1e-6

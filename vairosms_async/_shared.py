@@ -1,25 +1,29 @@
-"""What a client and the siblings of its `with_options` have in common."""
+"""The state that a client and its `with_options` siblings share."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any
 
 import aiohttp
 from attrs import frozen
 
-from ._bulk import Tasks
 from ._deadlines import Deadlines
 from ._endpoint import Endpoint
-from ._retry import Pause, RetryBudget
+from ._pace import Pause
+from ._retry import RetryBudget
 from ._transport import Transport, open_session
+
+Tasks = set[asyncio.Task[Any]]
 
 
 @frozen
 class ClientStats:
-    """Figures of a client and its siblings at one moment; see `VairoSMSClient.stats`.
+    """Current figures of a client and its siblings, from `VairoSMSClient.stats`.
 
     Attributes:
-        in_flight: Lookups that hold one of the client's slots now.
-        retry_budget: Retries that the client may still send while no lookup succeeds, 0 to 100.
+        in_flight: Number of lookups in flight.
+        retry_budget: Number of retries that the client may send while no lookup succeeds, at most
+            100.
     """
 
     in_flight: int
@@ -27,16 +31,16 @@ class ClientStats:
 
 
 class Slots(asyncio.Semaphore):
-    """The semaphore that caps lookups in flight."""
+    """The semaphore that caps the lookups in flight."""
 
     @property
     def free(self) -> int:
-        """How many more lookups may start now."""
+        """Number of lookups that can start now."""
         return self._value
 
 
 class Shared:
-    """One session, event loop, set of slots, retry budget and pause, and the bulks that run."""
+    """Session, event loop, slots, retry budget, pause, and the tasks of running bulks."""
 
     def __init__(
         self, endpoint: Endpoint, session: aiohttp.ClientSession | None, max_concurrency: int
@@ -50,7 +54,7 @@ class Shared:
         self.budget: RetryBudget = RetryBudget()
         self.pause: Pause = Pause()
         self.key_refused: bool = False
-        self._given_session = session
+        self._session = session
         self._loop: asyncio.AbstractEventLoop | None = None
         self._transport: Transport | None = None
 
@@ -58,71 +62,70 @@ class Shared:
         """Return the current figures."""
         return ClientStats(self.max_concurrency - self.slots.free, self.budget.tokens)
 
-    def check_usable(self) -> None:
-        """Raise RuntimeError if the client is closed, or this is another event loop."""
-        self._check_open()
-        self._check_loop()
+    def ensure_usable(self) -> None:
+        """Raise RuntimeError if the client is closed or was used in another event loop."""
+        self._ensure_open()
+        self._bind_loop()
 
-    def _check_open(self) -> None:
+    def _ensure_open(self) -> None:
         if self.closing.is_set():
-            raise RuntimeError("this VairoSMSClient is closed: make a new one")
+            raise RuntimeError("this VairoSMSClient is closed: create a new one")
 
-    def _check_loop(self) -> None:
+    def _bind_loop(self) -> None:
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
             raise RuntimeError(
-                "this VairoSMSClient belongs to another event loop, where its connections are: "
-                "make one client inside each asyncio.run()"
+                "this VairoSMSClient was used in another event loop, which has its connections: "
+                "create one client inside each asyncio.run()"
             )
 
     def transport(self) -> Transport:
-        """Return the way to the panel; at first, open the session inside the running loop."""
-        self._check_open()  # closed, perhaps, while the slot was waited for
+        """Return the transport. The first call opens the session, in the running loop."""
+        self._ensure_open()  # the client may have been closed while the lookup waited for a slot
         if self._transport is None:
-            own = self._given_session is None
-            session = self._given_session or open_session(self.max_concurrency)
-            # What is in flight over a caller's session may end as it will.
-            deadlines = self.interruptible if own else Deadlines()
+            session = self._session or open_session(self.max_concurrency)
+            # Closing the client does not interrupt requests of the caller's session.
+            deadlines = self.interruptible if self._session is None else Deadlines()
             self._transport = Transport(self.endpoint, session, deadlines)
         if self._transport.session.closed:
-            raise RuntimeError("the aiohttp session given to this VairoSMSClient is closed")
+            raise RuntimeError("the aiohttp session passed to this VairoSMSClient is closed")
         return self._transport
 
     def now(self) -> float:
-        """The event loop's clock, in seconds."""
+        """Return the time of the event loop's clock in seconds."""
         return asyncio.get_running_loop().time()
 
-    def pause_left(self) -> float:
-        """Seconds for which the panel wants to hear nothing of the client; 0 if it does not."""
-        return self.pause.left(self.now()) if self.pause.has_begun else 0.0
+    def pause_remaining(self) -> float:
+        """Return the seconds until a lookup may start, 0 if the client is not paused."""
+        return self.pause.remaining(self.now()) if self.pause.has_begun else 0.0
 
     async def enter(self, limiter: AbstractAsyncContextManager[object]) -> None:
-        """Enter a rate limiter, but do not wait for it past the client's closing."""
-        self.check_usable()  # closed, perhaps, while the slot was waited for
-        within = self.interruptible.start(None)
+        """Enter a rate limiter. Raise RuntimeError if the client is closed meanwhile."""
+        self.ensure_usable()  # the client may have been closed while the lookup waited for a slot
+        deadline = self.interruptible.start(None)
         try:
-            async with within:
+            async with deadline:
                 await limiter.__aenter__()
         except TimeoutError:
-            self.check_usable()
+            self.ensure_usable()
             raise
         finally:
-            self.interruptible.finish(within)
+            self.interruptible.finish(deadline)
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep, but not past the client's closing."""
+        """Sleep until the time is up or the client is closed."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.closing.wait()
 
     async def close(self) -> None:
-        """Wake what sleeps, end the bulks, then close the session if it is our own."""
-        self._check_loop()
+        """Interrupt waiting lookups, cancel the bulks, then close the client's own session."""
+        self._bind_loop()
         self.closing.set()
         self.interruptible.expire_all()
-        # A source of ids may close its client: its worker cannot wait for itself.
+        # An iterable of ids may close the client. Its worker cannot wait for itself.
         tasks = self.bulk_tasks - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
@@ -130,5 +133,5 @@ class Shared:
             if tasks:
                 await asyncio.wait(tasks)
         finally:
-            if self._transport is not None and self._given_session is None:
+            if self._transport is not None and self._session is None:
                 await self._transport.session.close()

@@ -1,7 +1,7 @@
-"""One HTTP exchange with the panel, and the key's safety in it.
+"""One HTTP exchange with the panel.
 
-A URL is a secret (see `endpoint`). It lives in aiohttp's frames while the exchange lasts, and none
-of those frames leave with an exception.
+The URL contains the key, and aiohttp's frames contain the URL. No exception leaves this module with
+one of these frames in its traceback.
 """
 
 import traceback
@@ -20,20 +20,20 @@ from ._version import __version__
 from ._wire import read_answer
 
 MAX_BODY = 1024 * 1024
-"""Bytes of a body after decompression that are read at most. A record has a few hundred."""
+"""Maximum size of a body in bytes, after decompression. A record has a few hundred."""
 
 HEADERS = {
     "Accept": "application/json",
     "User-Agent": f"vairosms-async/{__version__} aiohttp/{aiohttp.__version__}",
 }
 
-# One deadline covers the exchange (`Deadlines`), so that aiohttp's are all off, those
-# of a caller's session included.
+# `Deadlines` limits the whole exchange. This turns off aiohttp's own timeouts, also those of the
+# caller's session.
 _NO_TIMEOUT = aiohttp.ClientTimeout()
 
 
 def open_session(max_connections: int) -> aiohttp.ClientSession:
-    """Open a session of the library's own, which keeps no cookies."""
+    """Open the client's own session, which stores no cookies."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=max_connections),
         headers=HEADERS,
@@ -49,15 +49,13 @@ async def _one_request(
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-        # aiohttp sends a GET a second time, at once and unasked, when its connection breaks.
-        # Attempts are the RetryPolicy's to count and to space, or a panel that is down gets twice
-        # as many.
+        # aiohttp repeats a GET at once if its connection breaks, but not after other exceptions.
+        # Only RetryPolicy repeats requests.
         plain: aiohttp.ClientError = aiohttp.ClientConnectionError("connection lost")
     except (aiohttp.ClientResponseError, aiohttp.ConnectionTimeoutError) as exc:
         plain = _without_url(exc)
-    # Not from where it was caught, or the other would be in its context. The hooks of tracers
-    # (OpenTelemetry's, say) see aiohttp's exceptions before `explain` does and write down their
-    # text: these print the URL, or what a server that hung up had sent until then.
+    # Outside `except`, so that the original is not its context. Tracers record the text of
+    # aiohttp's exceptions, and the original contains the URL or text of the server.
     raise plain
 
 
@@ -66,23 +64,22 @@ def _without_url(
 ) -> aiohttp.ClientError:
     if isinstance(exc, aiohttp.ConnectionTimeoutError):
         return aiohttp.ConnectionTimeoutError("no connection in time")
-    is_proxys = isinstance(exc, aiohttp.ClientHttpProxyError)
-    cls = aiohttp.ClientHttpProxyError if is_proxys else aiohttp.ClientResponseError
-    # The message is the server's text, and may echo the key.
+    from_proxy = isinstance(exc, aiohttp.ClientHttpProxyError)
+    cls = aiohttp.ClientHttpProxyError if from_proxy else aiohttp.ClientResponseError
+    # The original message is the server's text and may contain the key.
     info = aiohttp.RequestInfo(URL(), "GET", CIMultiDictProxy(CIMultiDict[str]()), URL())
     return cls(info, (), status=exc.status, message="the answer is not the panel's")
 
 
 def _keep_read_buffers_in_the_heap() -> None:
-    # asyncio reads a socket into a new buffer of 256 KiB. glibc maps memory for a block of that
-    # size and unmaps it afterwards, three system calls a lookup (a tenth of its cost), until a
-    # block at least as large has been freed once: then such sizes come out of the heap.
+    # asyncio reads into a new buffer of 256 KiB. glibc maps and unmaps such blocks (a tenth of a
+    # lookup's cost) until a block at least as large was freed once. Then it uses the heap.
     block = bytes(1024 * 1024)
     del block
 
 
 class Transport:
-    """Asks one endpoint through one session."""
+    """Sends requests to one endpoint through one session."""
 
     def __init__(
         self,
@@ -93,11 +90,11 @@ class Transport:
         self.session = session
         self._deadlines = deadlines
         self._endpoint = endpoint
-        # What the caller's session says of itself goes out as it is.
+        # Headers of the caller's session have priority.
         missing = {k: v for k, v in HEADERS.items() if k not in session.headers}
         self._headers = missing or None
-        # A request's middlewares stand in for its session's, so those are given along. They have
-        # no public name; should they have another one day, the session is left as it is.
+        # The middlewares of a request replace those of its session, so both are passed. They have
+        # no public name: if aiohttp renames them, the session is used unchanged.
         sessions = getattr(session, "_middlewares", None)
         self._middlewares = None if sessions is None else (_one_request, *sessions)
         _keep_read_buffers_in_the_heap()
@@ -105,26 +102,26 @@ class Transport:
     async def exchange(
         self, gonderim_id: int, *, timeout: float | None, tz: tzinfo | None
     ) -> Gonderim | VairoSMSError:
-        """Ask once what became of a packet.
+        """Request the status of a packet once, and return the record or the error.
 
         Args:
-            gonderim_id: The packet.
-            timeout: Seconds until the answer's last byte; None for no limit.
+            gonderim_id: The id of the packet.
+            timeout: Seconds until the last byte of the answer; None for no limit.
             tz: The zone of the panel's times.
 
-        Returns:
-            The record, or the error, not raised. Only what is not the exchange's own failure is
-            raised (a cancellation, an exception of the session's hooks), without aiohttp's frames.
+        Raises:
+            BaseException: A cancellation, or an exception of the session's hooks. Its traceback has
+                no frames of aiohttp.
         """
         try:
             return await self._exchange(gonderim_id, timeout, tz)
         except BaseException as exc:  # noqa: BLE001 (raised again below)
             escaping = exc
-        # Outside the `except`, or Python would chain it to itself; a new traceback starts here.
+        # Outside `except`, since Python would chain the exception to itself.
         try:
             raise _without_frames(escaping)
         finally:
-            del escaping  # it refers to this frame: no cycle to wait for the collector
+            del escaping  # it refers to this frame, which would be a reference cycle
 
     async def _exchange(
         self, gonderim_id: int, timeout: float | None, tz: tzinfo | None
@@ -158,10 +155,10 @@ class Transport:
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """Read the body, or None if it is longer than `MAX_BODY`.
+    """Return the body, or None if it is longer than `MAX_BODY`.
 
-    A body that is read to its end gives its connection back by itself. Any other one is closed, so
-    that no more of it comes; a 101's too, which aiohttp leaves to whoever switches protocols.
+    The end of the body releases the connection. Otherwise it is closed: after an error, for a long
+    body, and after HTTP 101, for which aiohttp keeps the connection.
     """
     chunks: list[bytes] = []
     size = 0
@@ -179,12 +176,12 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
 
 
 def _without_frames(exc: BaseException) -> BaseException:
-    """Take from an exception the frames and the chain that lead into aiohttp and the URL."""
+    """Remove the traceback and the chained exceptions, whose frames contain the URL."""
     if isinstance(exc, Exception):
         origin = traceback.extract_tb(exc.__traceback__)[-1]
         exc.add_note(
-            f"raised at {origin.filename}:{origin.lineno} in {origin.name}; vairosms_async left "
-            "out the frames in between, since their locals hold the URL and so the API key"
+            f"raised at {origin.filename}:{origin.lineno} in {origin.name}; vairosms_async removed "
+            "the frames in between, because their local variables contain the API key"
         )
     exc.__cause__ = exc.__context__ = None
     return exc.with_traceback(None)

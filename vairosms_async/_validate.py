@@ -1,107 +1,106 @@
-"""What callers give: ids, caps and time-outs, and why it is refused."""
+"""Validate what callers pass: ids, counts and seconds."""
 
 import math
 import operator
 import reprlib
 from collections.abc import AsyncIterable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, suppress
-from datetime import tzinfo
+from contextlib import suppress
 from typing import Any, SupportsIndex
 
-from ._errors import VairoSMSInvalidIdError
-from ._retry import RetryPolicy
+from ._errors import VairoSMSInvalidIdError, truncate
 
 Scrub = Callable[[bytes], bytes]
-"""Takes the API key out of a text."""
+"""Removes the API key from a text."""
 
-_SHOWN = 40
+MAX_ID = 2**64 - 1
+"""The largest packet id: the maximum of MySQL's BIGINT UNSIGNED."""
+
 _repr = reprlib.Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = 1000
 
-MAX_ID = 2**64 - 1
-"""The largest id looked up: MySQL's BIGINT UNSIGNED."""
 
-
-def read_id(given: SupportsIndex | str, scrub: Scrub) -> int | VairoSMSInvalidIdError:
-    """Take an id as callers have it, or return the error that says why it is none."""
+def parse_id(value: SupportsIndex | str, scrub: Scrub) -> int | VairoSMSInvalidIdError:
+    """Parse an id. Return `VairoSMSInvalidIdError` if it is invalid."""
     number = None
-    if type(given) is int:
-        number = given
-    elif isinstance(given, str):
-        # ASCII digits alone: no sign, no blank, nothing that could change the URL's path.
-        if given.isascii() and given.isdigit() and len(given.lstrip("0")) <= len(str(MAX_ID)):
-            number = int(given.lstrip("0") or "0")
-    elif not isinstance(given, bool):
-        with suppress(Exception):  # whatever an `__index__` raises, it is no id
-            number = operator.index(given)
+    if type(value) is int:
+        number = value
+    elif isinstance(value, str):
+        number = parse_digits(value)
+    elif not isinstance(value, bool):
+        with suppress(Exception):  # a broken `__index__` can raise anything
+            number = operator.index(value)
     if number is not None and 1 <= number <= MAX_ID:
         return number
-    advice = " (a float may have lost digits: take the id as an int)"
+    hint = " A float may have lost digits: pass an int." if isinstance(value, float) else ""
     return VairoSMSInvalidIdError(
-        f"not a packet id: {_shown(given, scrub)} ({type(given).__name__}). An id is an int, "
-        f"or a str of ASCII digits, from 1 to 2**64 - 1{advice * isinstance(given, float)}"
+        f"not a packet id: {quote(value, scrub)} ({type(value).__name__}). Pass an int, or a str "
+        f"of ASCII digits, from 1 to 2**64 - 1.{hint}"
     )
 
 
-def show_id(given: SupportsIndex | str, scrub: Scrub) -> int | str:
-    """Return what was given in an id's place as a result can have it."""
-    if isinstance(given, int):
-        return given
-    if isinstance(given, str):
-        scrubbed = scrub(given.encode(errors="surrogatepass")).decode(errors="surrogatepass")
-        return given if scrubbed == given else scrubbed
-    return _shown(given, scrub)
+def parse_digits(text: str) -> int | None:
+    """Parse a str of ASCII digits as an id from 1 to `MAX_ID`. Return None for any other text."""
+    # No sign, blank or separator: nothing that could change the path of the URL.
+    digits = text.lstrip("0")
+    if text.isascii() and digits.isdigit() and len(digits) <= len(str(MAX_ID)):
+        number = int(digits)
+        return number if number <= MAX_ID else None
+    return None
 
 
-def _shown(given: object, scrub: Scrub) -> str:
-    """Write a value out, not long, and without the key: some day it is given in an id's place."""
+def id_or_text(value: SupportsIndex | str, scrub: Scrub) -> int | str:
+    """Return an invalid id in the form in which `GonderimResult.id` holds it."""
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str):
+        scrubbed = scrub(value.encode(errors="surrogatepass")).decode(errors="surrogatepass")
+        return value if scrubbed == value else scrubbed
+    return quote(value, scrub)
+
+
+def quote(value: object, scrub: Scrub | None = None, length: int = 40) -> str:
+    """Return the repr of a value for a message: truncated, and without the API key.
+
+    A caller may pass the key as an id by mistake.
+    """
     try:
-        text = _repr.repr(given)
-    except Exception:  # noqa: BLE001 (of its own `__repr__`, or of an int with too many digits)
+        text = _repr.repr(value)
+    except Exception:  # noqa: BLE001 (a broken `__repr__`, or an int with too many digits)
         return "?"
-    # Scrubbed before it is cut, or half a key could be left.
-    text = scrub(text.encode(errors="backslashreplace")).decode()
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    if scrub is not None:  # before truncation, which could leave half of the key
+        text = scrub(text.encode(errors="backslashreplace")).decode()
+    return truncate(text, length)
 
 
 def check_ids(ids: object) -> None:
-    """Raise TypeError if `ids` cannot be iterated, or is a str, whose digits are no ids."""
+    """Raise TypeError if `ids` is not iterable, or is a str or bytes."""
     if isinstance(ids, str | bytes) or not isinstance(ids, Iterable | AsyncIterable):
         raise TypeError(
-            f"ids must be an iterable of ids such as a list, not a single {type(ids).__name__}"
+            f"ids must be an iterable of ids, such as a list, not a single {type(ids).__name__}"
         )
 
 
-def check_options(retry: object, rate_limiter: object, tz: object) -> None:
-    """Raise TypeError for options of other types, rather than at the first failure in the night."""
-    if not isinstance(retry, RetryPolicy):
-        raise TypeError(f"retry must be a RetryPolicy, not {retry!r}; attempts=1 means no retry")
-    if rate_limiter is not None and not isinstance(rate_limiter, AbstractAsyncContextManager):
-        raise TypeError(f"rate_limiter must be an async context manager, not {rate_limiter!r}")
-    if tz is not None and not isinstance(tz, tzinfo):
-        raise TypeError(f'tz must be a tzinfo like ZoneInfo("Europe/Istanbul"), not {tz!r}')
-
-
-def check_cap(value: Any, name: str = "max_concurrency") -> int:
-    """Return a cap, or another number above 0, as an int, or raise ValueError."""
+def parse_count(name: str, value: Any) -> int:
+    """Return a whole number from 1 as an int. Raise ValueError for any other value."""
     if not isinstance(value, bool):
         with suppress(TypeError):
-            cap = operator.index(value)
-            if cap >= 1:
-                return cap
+            count = operator.index(value)
+            if count >= 1:
+                return count
     raise ValueError(f"{name} must be a whole number, 1 or more, not {value!r}")
 
 
-def check_timeout(timeout: Any) -> float | None:
-    """Return a time-out in seconds as it is used, or raise ValueError."""
-    return None if timeout is None else check_seconds("timeout", timeout, " or None,")
-
-
-def check_seconds(name: str, value: Any, otherwise: str = "") -> float:
-    """Return a time in seconds as it is used, or raise ValueError."""
+def parse_seconds(name: str, value: Any, *, allow_zero: bool = False) -> float:
+    """Return seconds above 0 (or 0, if allowed) as a float. Raise ValueError for other values."""
     if not isinstance(value, bool) and isinstance(value, int | float):
         with suppress(OverflowError):
             seconds = float(value)
-            if seconds > 0 and math.isfinite(seconds):
+            if math.isfinite(seconds) and (seconds > 0 or (allow_zero and seconds == 0)):
                 return seconds
-    raise ValueError(f"{name} must be seconds, above 0,{otherwise} not {value!r}")
+    least = "0 or more" if allow_zero else "above 0"
+    raise ValueError(f"{name} must be a number of seconds, {least}, not {value!r}")
+
+
+def parse_timeout(value: Any) -> float | None:
+    """Return a timeout in seconds, or None for no limit. Raise ValueError for other values."""
+    return None if value is None else parse_seconds("timeout", value)

@@ -1,9 +1,7 @@
-"""What an answer of the panel means: a record, or which error.
+"""Read an answer: (id asked, status, headers, body) to a record or an error. Pure, no I/O.
 
-Pure functions of (id asked, status, headers, body): no I/O, no key, no client. The panel is a PHP
-one, and its known habits are read: JSON under ``text/html``, a byte order mark, a PHP warning
-printed before the JSON, ``durum: false`` under HTTP 200. The charset that a header claims is not
-looked at: JSON is UTF-8.
+PHP panels send JSON as ``text/html``, after a byte order mark or a PHP warning, and answer
+``durum: false`` under HTTP 200. The charset in the headers is ignored: JSON is UTF-8.
 """
 
 import json
@@ -23,6 +21,7 @@ from ._errors import (
     VairoSMSRateLimitError,
     VairoSMSResponseError,
     VairoSMSServerError,
+    truncate,
 )
 from ._models import Gonderim
 
@@ -38,18 +37,18 @@ KODLAR = frozenset(
 """The error codes of the provider's page "Hata Mesajları"."""
 
 API_KEY_HATALI = "Gönderilen api_key bilgisi hatalı, lütfen kontrol edin."
-"""What the panel says to a wrong key (same page). It is a refusal under any status."""
+"""The panel's message for a wrong key (same page). It refuses the key under any status."""
 
 _EXCERPT_LENGTH = 200
 _ACIKLAMA_LENGTH = 500
 
-# Where the JSON begins when something is printed before it.
+# The start of the JSON if other output comes before it.
 _ANSWER_START = re.compile(r'\{\s*"(?:durum|aciklama)"\s*:')
 _JSON_BLANKS = " \t\n\r"
 _SECONDS = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?")
 
-# These say enough whoever sent them: the panel, its web server or a proxy between.
-_SAY_ENOUGH = frozenset(
+# These mean the same from the panel, its web server or a proxy in between.
+_CLEAR_STATUSES = frozenset(
     {
         HTTPStatus.UNAUTHORIZED,
         HTTPStatus.NOT_FOUND,
@@ -67,17 +66,14 @@ def read_answer(
     *,
     tz: tzinfo | None = None,
 ) -> Gonderim | VairoSMSError:
-    """Read the answer to "what became of packet `gonderim_id`?".
+    """Return the record or the error that an answer contains. Errors are not raised.
 
     Args:
-        gonderim_id: The id that was asked for. The record of another one is an error.
+        gonderim_id: The id that was looked up. The record of another packet is an error.
         status: The HTTP status.
-        headers: The answer's headers; a mapping that ignores case.
-        body: The answer's body, decompressed and without the API key.
-        tz: The zone that the panel's times are in; None leaves them naive.
-
-    Returns:
-        The record, or the error that the answer means, not raised.
+        headers: The headers, as a mapping that ignores case.
+        body: The body, decompressed and without the API key.
+        tz: The zone of the panel's times; None returns naive datetimes.
     """
     durum, aciklama, problem = None, None, ""
     try:
@@ -92,15 +88,15 @@ def read_answer(
         if isinstance(record, str):
             problem = record
         elif record.id != gonderim_id:
-            problem = f"aciklama.id: it is the record of packet {_one_line(str(record.id))}"
+            problem = f"aciklama.id: the record is of packet {_one_line(str(record.id))}"
         else:
             return record
     elif status // 100 == 3:
         problem = "a redirect, which is not followed"
-    elif durum is False or status in _SAY_ENOUGH or status // 100 == 5:
+    elif durum is False or status in _CLEAR_STATUSES or status // 100 == 5:
         return _refusal(gonderim_id, status, headers, None if durum else aciklama, problem)
     elif status != 200:
-        problem = problem or "durum is true under that status"
+        problem = problem or "durum is true under this status"
 
     return VairoSMSResponseError(
         f"gonderim {gonderim_id}: HTTP {status}, but not the panel's answer: {problem}",
@@ -111,7 +107,7 @@ def read_answer(
 
 
 def _excerpt(body: bytes) -> str:
-    # UTF-16 has a NUL beside every letter, and so hides the key from whoever would take it out.
+    # UTF-16 has a NUL next to each letter, so the key in it would not be recognized.
     start = body[: 16 * _EXCERPT_LENGTH]
     return "" if b"\0" in start else _one_line(start.decode(errors="replace"))
 
@@ -128,14 +124,14 @@ def _refusal(
         kind = VairoSMSRateLimitError
     elif status // 100 == 5:
         kind = VairoSMSServerError
-    words = _one_line(aciklama) if aciklama else "the panel gives no reason"
+    reason = _one_line(aciklama) if aciklama else "the panel gives no reason"
     if problem:
-        words += f" ({problem})"
+        reason += f" ({problem})"
     return kind(
-        f"gonderim {gonderim_id}: HTTP {status}: {words}",
+        f"gonderim {gonderim_id}: HTTP {status}: {reason}",
         gonderim_id=gonderim_id,
         status=status,
-        # JSON can escape half a surrogate pair, which nobody could print.
+        # JSON can escape a lone surrogate, which cannot be printed.
         aciklama=aciklama and aciklama[:_ACIKLAMA_LENGTH].encode(errors="replace").decode(),
         kod=aciklama if aciklama in KODLAR else None,
         retry_after=_retry_after(headers),
@@ -143,22 +139,22 @@ def _refusal(
 
 
 def _parse(body: bytes) -> tuple[bool, Any]:
-    """Take ``durum`` and ``aciklama`` out of a body; after ``durum: false``, the latter as words.
+    """Return ``durum`` and ``aciklama`` of a body. If ``durum`` is false, the latter is a text.
 
     Raises:
-        ValueError: It is not the panel's JSON; its text says why, in words fit for a message.
-        RecursionError: It is nested too deeply.
+        ValueError: The body is not the panel's JSON. The message says why.
+        RecursionError: The JSON is nested too deeply.
     """
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        raise ValueError("it is not UTF-8") from None
+        raise ValueError("the body is not UTF-8") from None
     if not text.startswith("{"):
         text = _without_prologue(text)
     answer, end = _decoder.raw_decode(text)
     if end != len(text) and text[end:].strip(_JSON_BLANKS):
         raise json.JSONDecodeError("Extra data", text, end)
-    if answer.get("durum") is True:  # as documented, and nearly always
+    if answer.get("durum") is True:  # the usual case
         return True, answer.get("aciklama")
     if "durum" not in answer:
         raise ValueError("durum: missing")
@@ -173,7 +169,7 @@ def _parse(body: bytes) -> tuple[bool, Any]:
 
 
 def _without_prologue(text: str) -> str:
-    """Take off what stands before the JSON: blanks, a byte order mark, a PHP warning."""
+    """Remove text before the JSON: blanks, a byte order mark, a PHP warning."""
     if not text.strip():
         raise ValueError("the body is empty")
     text = text.removeprefix("\ufeff").lstrip(_JSON_BLANKS)
@@ -186,7 +182,7 @@ def _without_prologue(text: str) -> str:
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Which of two ids would be the packet's? JSON does not say, so neither is taken.
+    # JSON does not say which of two ids would count.
     read = dict(pairs)
     if len(read) != len(pairs):
         raise ValueError("JSON with the same key twice in an object")
@@ -194,21 +190,21 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constants(name: str) -> NoReturn:
-    raise ValueError(f"JSON with {name} in it")
+    raise ValueError(f"JSON with the value {name}")
 
 
 _decoder = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that an answer asks to wait; None where it does not, or not in a form of RFC 9110."""
+    """Return ``Retry-After`` in seconds; None if it is missing or not in a form of RFC 9110."""
     value = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(value):
         return float(value)
     until = _http_date(value)
     if until is None:
         return None
-    # Both dates are the server's, so that a wrong clock on this machine does not matter.
+    # The server's own clock counts, since the clock of this machine may be wrong.
     now = _http_date(headers.get("Date", "")) or datetime.now(UTC)
     return max(0.0, (until - now).total_seconds())
 
@@ -222,7 +218,6 @@ def _http_date(value: str) -> datetime | None:
 
 
 def _one_line(text: str) -> str:
-    """Make the server's text fit for a message: one line, printable, not long."""
+    """Return a server's text as one printable line, truncated."""
     printable = "".join(c if c.isprintable() else " " for c in text[: 16 * _EXCERPT_LENGTH])
-    line = " ".join(printable.split())
-    return line if len(line) <= _EXCERPT_LENGTH else line[: _EXCERPT_LENGTH - 1] + "…"
+    return truncate(" ".join(printable.split()), _EXCERPT_LENGTH)

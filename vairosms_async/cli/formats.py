@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from attrs import frozen
 
 from vairosms_async import (
+    MAX_ID,
     Gonderim,
     GonderimLog,
     GonderimResult,
@@ -17,8 +18,6 @@ from vairosms_async import (
     VairoSMSTimeoutError,
     gonderim_to_dict,
 )
-
-MAX_ID: Final = 2**64 - 1
 
 
 @frozen

@@ -6,7 +6,9 @@ Arrays, and not dicts: some twenty bytes a line.
 from array import array
 from collections.abc import Callable
 
-from .formats import MAX_ID, Entry, valid_id
+from vairosms_async import MAX_ID
+
+from .formats import Entry, valid_id
 from .ids import Line
 from .tally import Tally
 

@@ -145,16 +145,15 @@ class Progress:
 
 
 class _Notes(logging.Handler):
-    """Hands on the library's warnings; a refused key ends the command, which says so itself."""
+    """Shows the library's warnings, except the one for a refused key, which ends the command."""
 
     def __init__(self, note: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
         self._note = note
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
-        if "refused the API key" not in message:
-            self._note(message)
+        if getattr(record, "vairosms_event", None) != "key_refused":
+            self._note(record.getMessage())
 
 
 def _duration(seconds: float) -> str:

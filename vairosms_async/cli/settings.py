@@ -19,7 +19,6 @@ from vairosms_async import VairoSMSClient
 
 from .trouble import NOT_STARTED, Trouble
 
-PANEL_URL = "https://vairosms.com/Panel/api/v1"
 MAX_KEY_FILE = 10_000
 
 NO_KEY = "no API key: set VAIROSMS_API_KEY, or name a file that holds it with --api-key-file"
@@ -157,17 +156,15 @@ def _goes_direct(host: str, port: int) -> bool:
 
 
 def _client(api_key_file: str | None = None, **options: Any) -> VairoSMSClient:
-    problem = None
     try:
-        return VairoSMSClient(base_url=base_url(), **options)
+        return VairoSMSClient(**options)
     except ValueError as exc:
-        problem = str(exc)
-    # In the words of this command: it has other arguments than the client.
-    problem = problem.replace("api_key", api_key_file or "VAIROSMS_API_KEY", 1)
-    problem = problem.replace("base_url", "VAIROSMS_BASE_URL").partition(", or allow_insecure")[0]
-    raise Trouble(problem, NOT_STARTED)
+        # The setting comes from a file or from the environment, and not from an argument.
+        name = {"api_key": api_key_file or "VAIROSMS_API_KEY", "base_url": "VAIROSMS_BASE_URL"}
+        setting, problem = getattr(exc, "setting", ""), getattr(exc, "problem", f"{exc}")
+    raise Trouble(f"{name.get(setting, '')} {problem}".strip(), NOT_STARTED)
 
 
 def base_url() -> str:
-    """Return the API root: the environment's, or the panel's."""
-    return os.environ.get("VAIROSMS_BASE_URL") or PANEL_URL
+    """Return the API root that the client uses."""
+    return _client().base_url

@@ -1,36 +1,31 @@
-"""A bulk check on a Dask cluster, for more ids than one core gets through (extra ``dask``).
+"""Bulk checks on a Dask cluster, for more ids than one core can process (extra ``dask``).
 
-The driver (the program that calls `bulk_check`) cuts the ids into partitions, each one Dask task. A
-worker plugin brings every worker its client, and takes it away again when the run ends, however it
-ends: so one way both hands out the key and stops the work.
+The driver (the program that calls `bulk_check`) divides the ids into partitions, and each partition
+is one Dask task. A worker plugin creates a client on every worker and closes it when the run ends.
 
-The key is in no task, and so in no task's name, log, spilled result or state dump. The plugin has
-it sealed (``partition.seal``), and what opens it is kept apart, in the scheduler's memory: Dask
-logs a pickle that a worker cannot read.
+No task contains the key, so the key is in no task name, log, spilled result or state dump. The
+plugin has the key encrypted (``_worker.encrypt``); the one-time pad is only in the scheduler's
+memory. They are separate because Dask logs a pickle that a worker cannot read.
 """
-
-# distributed says little of its types.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 
 import os
 from collections.abc import AsyncGenerator, Iterator
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any
 
-from vairosms_async import _bulk as bulk
-from vairosms_async._client import VairoSMSClient
-from vairosms_async._endpoint import given_or_set
-from vairosms_async._models import GonderimResult
+from vairosms_async._bulk import AsyncIds, Ids
+from vairosms_async._endpoint import make_endpoint, read_settings
+from vairosms_async._lookup import Options
+from vairosms_async._result import GonderimResult
 from vairosms_async._retry import RetryPolicy
-from vairosms_async._validate import check_cap, check_ids
+from vairosms_async._shared import Shared
+from vairosms_async._validate import check_ids, parse_count
 
 try:
     from distributed import Client
 
     from ._driver import Run
-    from ._worker import PanelPlugin, seal
+    from ._worker import PanelPlugin, encrypt
 except ImportError:
     raise ImportError(
         "vairosms_async.cluster needs Dask: pip install 'vairosms-async[dask]'"
@@ -40,7 +35,7 @@ __all__ = ["bulk_check"]
 
 
 def bulk_check(
-    ids: bulk.Ids | bulk.AsyncIds | os.PathLike[str],
+    ids: Ids | AsyncIds | os.PathLike[str],
     *,
     scheduler: str | Client = "local",
     workers: int | None = None,
@@ -53,94 +48,89 @@ def bulk_check(
     allow_insecure_http: bool = False,
     partition_size: int | None = None,
 ) -> AsyncGenerator[GonderimResult]:
-    """Ask on a Dask cluster what became of any number of packets, and give each result.
+    """Look up any number of packets on a Dask cluster, and yield each result.
 
     ::
 
-        async with aclosing(bulk_check(Path("ids.txt"), scheduler="tls://10.0.0.5:8786")) as them:
-            async for result in them:
+        results = bulk_check(Path("ids.txt"), scheduler="tls://10.0.0.5:8786")
+        async with aclosing(results):
+            async for result in results:
                 ...
 
-    It is `VairoSMSClient.iter_gonderimler` by the partition: one is sent when it is full or the ids
-    have ended, and its results come when it is done. A worker that dies costs a repeat of its
-    partition and nothing else (its part of the cap is free again after Dask's
-    ``distributed.scheduler.locks.lease-timeout``, 30 s by default). The workers need this package,
-    and reach the panel directly. Each has a retry budget, and pauses, of its own.
+    It works like `VairoSMSClient.iter_gonderimler`, one partition at a time: the driver sends a
+    partition when it is full or the ids have ended, and yields its results when it is done. If a
+    worker dies, only its partition is repeated. Its share of ``max_concurrency`` is free again
+    after Dask's ``distributed.scheduler.locks.lease-timeout`` (default 30 s). The workers need this
+    package and a direct connection to the panel. Each has its own retry budget and pause.
 
     Args:
-        ids: The packets, as for `VairoSMSClient.iter_gonderimler`, or the path of a text file with
-            an id a line. Two partitions for each of the cluster's threads are read ahead.
-        scheduler: ``"local"`` (default): processes on this machine, for this run; a program that
-            does so needs the usual ``if __name__ == "__main__":``. Or the address of a scheduler,
-            or an asynchronous `distributed.Client` of yours, which is not closed here. Whoever can
-            talk to the scheduler can get the key: but for ``tls://``, whose certificates Dask's
-            configuration names, that is anyone who reaches it.
-        workers: How many processes ``"local"`` starts. Default: one a core.
-        api_key: As for `VairoSMSClient`; it is given to the workers, whose environment is not read.
-        base_url: As for `VairoSMSClient`, and given to the workers too.
-        max_concurrency: Lookups in flight at most (default 16) over the whole cluster.
+        ids: The ids, as for `VairoSMSClient.iter_gonderimler`, or the path of a text file with one
+            id per line. The driver reads two partitions ahead per thread of the cluster.
+        scheduler: ``"local"`` (default) starts processes on this machine for this run. The program
+            then needs the usual ``if __name__ == "__main__":``. Otherwise the address of a
+            scheduler, or your asynchronous `distributed.Client`, which is not closed. Any client
+            of the scheduler can obtain the key, so use ``tls://``, with certificates from Dask's
+            configuration.
+        workers: Number of processes for ``"local"``. Default: one per core.
+        api_key: As for `VairoSMSClient`. The driver passes it to the workers. Their environment is
+            not used.
+        base_url: As for `VairoSMSClient`. The driver passes it to the workers, too.
+        max_concurrency: Maximum number of lookups in flight in the whole cluster (default 16).
         timeout: As for `VairoSMSClient`, in seconds.
         retry: As for `VairoSMSClient`.
         tz: As for `VairoSMSClient`.
         allow_insecure_http: As for `VairoSMSClient`.
-        partition_size: Ids a partition. Default: as many as take about a second, 1000 at most.
+        partition_size: Ids per partition. Default: about one second of work, at most 1000.
 
     Yields:
-        One result per id, by the partition, in no order. A failed lookup, or an id that is none,
-        is a result with an ``error``.
+        One result per id, in no particular order. A failed lookup or an invalid id is a result with
+        an ``error``.
 
     Raises:
-        VairoSMSAuthError: The panel refused the key, and the run has stopped on all workers. The
-            partitions that were done have been yielded.
+        VairoSMSAuthError: The panel refused the key, and all workers have stopped. Results of
+            complete partitions are yielded first.
         ValueError: As for `VairoSMSClient`, or a number is below 1.
-        TypeError: A value is of another type.
-        OSError: There is no such file.
-        ConnectionError: There is no scheduler, or it was lost and did not come back within Dask's
-            ``distributed.comm.timeouts.connect`` (30 s by default).
-        RuntimeError: The workers could not be set up; this package is not there, perhaps.
-        distributed.KilledWorker: A partition was on several workers that died.
+        TypeError: A value has the wrong type.
+        OSError: The file does not exist or cannot be read.
+        ConnectionError: The scheduler cannot be reached, or was lost for longer than Dask's
+            ``distributed.comm.timeouts.connect`` (default 30 s).
+        RuntimeError: The workers could not be set up, for example because this package is missing.
+        distributed.KilledWorker: Several workers died during the same partition.
     """
-    api_key, base_url = given_or_set(api_key, base_url)
-    options = {
-        "base_url": base_url,
-        "max_concurrency": max_concurrency,
-        "timeout": timeout,
-        "retry": retry,
-        "tz": tz,
-        "allow_insecure_http": allow_insecure_http,
-    }
-    refuser = _client_or_error(api_key, options)
-    if isinstance(refuser, Exception):
-        del api_key  # a traceback with locals is not to show it
-        raise refuser
-    sealed, opener = seal(api_key)
-    del api_key
+    settings = read_settings(api_key, base_url)
+    del api_key, base_url  # a traceback with local variables must not show them
+    endpoint = make_endpoint(settings, allow_insecure_http=allow_insecure_http)
+    options = Options(timeout, retry, None, tz)
+    cap = parse_count("max_concurrency", max_concurrency)
     if isinstance(ids, os.PathLike):
         path = Path(ids)
-        path.stat()  # that there is none need not wait for a cluster
+        path.stat()  # a missing file fails now, before a cluster is started
         ids = _lines(path)
     check_ids(ids)
     if not (isinstance(scheduler, str) or getattr(scheduler, "asynchronous", False)):
         raise TypeError("scheduler must be an address, or an asynchronous distributed.Client")
-    if workers is not None and check_cap(workers, "workers") and scheduler != "local":
-        raise ValueError('workers is for scheduler="local"')
+    if workers is not None and parse_count("workers", workers) and scheduler != "local":
+        raise ValueError('workers can only be set with scheduler="local"')
+    if partition_size is not None:
+        partition_size = parse_count("partition_size", partition_size)
+    encrypted, pad = encrypt(settings)
+    client_options = {
+        "base_url": endpoint.base_url,
+        "max_concurrency": cap,
+        "timeout": options.timeout,
+        "retry": retry,
+        "tz": tz,
+        "allow_insecure_http": allow_insecure_http,
+    }
     run = Run(
-        panel=PanelPlugin(sealed, options),
-        opener=opener,
-        refuser=refuser,
+        shared=Shared(endpoint, None, cap),
+        plugin=PanelPlugin(encrypted, client_options),
+        pad=pad,
         scheduler=scheduler,
         workers=workers,
-        size=None if partition_size is None else check_cap(partition_size, "partition_size"),
+        partition_size=partition_size,
     )
     return run.results(ids)
-
-
-def _client_or_error(api_key: str, options: dict[str, Any]) -> VairoSMSClient | Exception:
-    # Not raised here: an exception would take this frame along, and the key in its locals.
-    try:
-        return VairoSMSClient(api_key, **options)
-    except (TypeError, ValueError) as exc:
-        return exc.with_traceback(None)
 
 
 def _lines(path: Path) -> Iterator[str]:

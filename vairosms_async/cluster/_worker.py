@@ -1,8 +1,4 @@
-"""What a worker of a Dask cluster does of a bulk check: a partition at a time."""
-
-# distributed says little of its types.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
+"""The part of a bulk check that runs on a worker of a Dask cluster: one partition at a time."""
 
 import asyncio
 import secrets
@@ -16,19 +12,20 @@ from attrs import define, field, frozen
 from distributed import Semaphore, WorkerPlugin, get_worker
 
 from vairosms_async._client import VairoSMSClient
+from vairosms_async._endpoint import Settings, clean_key
 from vairosms_async._errors import VairoSMSAuthError
-from vairosms_async._models import GonderimResult
+from vairosms_async._result import GonderimResult
 
-# Slots are leased by the block, some blocks a thread, so that what one leaves another can take, and
-# that a cluster that grows has enough of them.
-_LEASES, _LEASES_A_THREAD = 8, 4
-_LEASE_PATIENCE = 5.0
-"""Seconds after which a worker that waits for a lease looks whether the run has ended."""
+# The cap is divided into leases for blocks of lookups. With several leases per thread, one worker
+# can take what another one gives back, and a growing cluster still has enough of them.
+_MIN_LEASES, _LEASES_PER_THREAD = 8, 4
+_LEASE_TIMEOUT = 5.0
+"""Seconds after which a worker that waits for a lease checks whether the run has ended."""
 
 
 @frozen
-class Checked:
-    """What became of a partition; `error` is the key's refusal, which ends the run."""
+class PartitionResult:
+    """The results of one partition, or the error of a refused key, which ends the run."""
 
     results: list[GonderimResult]
     error: VairoSMSAuthError | None = None
@@ -36,18 +33,18 @@ class Checked:
 
 @define(eq=False, slots=False)
 class PanelPlugin(WorkerPlugin):
-    """What a worker asks the panel with, and how many lookups it may have in flight.
+    """Creates a client on each worker, and shares the cap among the workers.
 
     Attributes:
-        sealed: The API key, sealed.
-        options: The other arguments of its client.
-        name: The run's.
-        leases: How many leases there are in the cluster.
-        block: Lookups that a lease is for.
-        is_local: Whether the workers are processes of the driver's own.
+        encrypted_key: The API key, encrypted with a one-time pad.
+        options: The other arguments of the client.
+        name: The name of the run.
+        leases: Number of leases in the cluster.
+        block: Number of lookups per lease.
+        is_local: Whether the workers are child processes of the driver.
     """
 
-    sealed: bytes = field(repr=False)
+    encrypted_key: bytes = field(repr=False)
     options: dict[str, Any]
     name: str = field(init=False, factory=lambda: f"vairosms-{uuid4().hex[:12]}")
     leases: int = field(init=False, default=1)
@@ -58,79 +55,80 @@ class PanelPlugin(WorkerPlugin):
     _slots: Semaphore | None = field(init=False, default=None, repr=False)
 
     def divide(self, threads: int) -> None:
-        """Divide the cap into leases, some for each of the cluster's threads."""
+        """Divide the cap into leases for a cluster with this number of threads."""
         cap = self.options["max_concurrency"]
-        self.block = max(1, cap // max(_LEASES, _LEASES_A_THREAD * threads))
+        self.block = max(1, cap // max(_MIN_LEASES, _LEASES_PER_THREAD * threads))
         self.leases = cap // self.block
 
     async def setup(self, worker: Any) -> None:
-        """Get ready on a worker, when the run begins or when the worker comes later."""
+        """Create the client: at the start of the run, and on workers that join later."""
         if self.is_local:
-            # Ctrl-C reaches every process of a terminal. It is the driver's to stop the others.
+            # Ctrl-C reaches all processes of a terminal. Only the driver handles it.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        # Without it the run has ended meanwhile, and perhaps its scheduler too. Should it not have,
-        # the first partition for this worker says so.
-        opener = None
+        # Without a pad the run has ended. Without a scheduler, the first partition reports it.
+        pad = None
         with suppress(OSError):
-            opener = await worker.scheduler.get_metadata(keys=[self.name])
-        if opener is not None:
-            self._client = VairoSMSClient(unseal(self.sealed, opener), **self.options)
+            pad = await worker.scheduler.get_metadata(keys=[self.name])
+        if pad is not None:
+            self._client = VairoSMSClient(decrypt(self.encrypted_key, pad), **self.options)
             self._slots = Semaphore(self.leases, self.name, worker.scheduler, worker.loop)
 
     async def teardown(self, worker: Any) -> None:  # noqa: ARG002 (Dask's signature)
-        """Stop what there is on a worker: the run has ended."""
+        """Close the client, since the run has ended."""
         self._ended = True
         if self._client is not None:
             await self._client.close()
         if self._slots is not None:
             stop_refreshing(self._slots)
 
-    async def check(self, ids: "array[int]", share: int) -> Checked:
-        """Look a partition up. What it gives after the run's end is of no use to anyone.
+    async def look_up(self, ids: "array[int]", share: int) -> PartitionResult:
+        """Look up the ids of a partition. After the end of the run, the result is empty.
 
         Args:
             ids: The ids.
-            share: Leases to take at most.
+            share: Maximum number of leases to take.
         """
         client, slots = self._client, self._slots
         if client is None or slots is None:
             raise RuntimeError("this worker has not been set up")
-        while not await slots.acquire(timeout=_LEASE_PATIENCE):
+        while not await slots.acquire(timeout=_LEASE_TIMEOUT):
             if self._ended:
-                return Checked([])
+                return PartitionResult([])
         leases = 1
         try:
             more = (slots.acquire(timeout=0) for _ in range(share - 1))
             leases += sum(await asyncio.gather(*more))
-            stream = client.iter_gonderimler(ids, max_concurrency=leases * self.block)
-            async with aclosing(stream):
-                return Checked([result async for result in stream])
+            results = client.iter_gonderimler(ids, max_concurrency=leases * self.block)
+            async with aclosing(results):
+                return PartitionResult([result async for result in results])
         except VairoSMSAuthError as exc:
-            return Checked([], exc)
+            return PartitionResult([], exc)
         except RuntimeError:
-            if self._ended:  # and so the client is closed
-                return Checked([])
+            if self._ended:  # `teardown` has closed the client
+                return PartitionResult([])
             raise
         finally:
             await asyncio.gather(*(slots.release() for _ in range(leases)))
 
 
-async def check_partition(run: str, ids: "array[int]", share: int) -> Checked:
-    """Look a partition up: the Dask task."""
-    panel = get_worker().plugins.get(run)
-    return await panel.check(ids, share) if isinstance(panel, PanelPlugin) else Checked([])
+async def look_up_partition(run: str, ids: "array[int]", share: int) -> PartitionResult:
+    """Look up the ids of a partition with the plugin of a run. This is the Dask task."""
+    plugin = get_worker().plugins.get(run)
+    if isinstance(plugin, PanelPlugin):
+        return await plugin.look_up(ids, share)
+    return PartitionResult([])
 
 
-def seal(text: str) -> tuple[bytes, bytes]:
-    """Split a secret in two, neither of which tells anything of it (a one-time pad)."""
-    plain = text.encode()
-    opener = secrets.token_bytes(len(plain))
-    return _xor(plain, opener), opener
+def encrypt(settings: Settings) -> tuple[bytes, bytes]:
+    """Return the API key encrypted with a one-time pad, and the pad."""
+    plain = str(clean_key(settings)).encode()
+    pad = secrets.token_bytes(len(plain))
+    return _xor(plain, pad), pad
 
 
-def unseal(sealed: bytes, opener: bytes) -> str:
-    """Put the two parts of a secret together."""
-    return _xor(sealed, opener).decode()
+def decrypt(encrypted: bytes, pad: bytes) -> str:
+    """Return the API key."""
+    return _xor(encrypted, pad).decode()
 
 
 def _xor(one: bytes, other: bytes) -> bytes:
@@ -138,7 +136,7 @@ def _xor(one: bytes, other: bytes) -> bytes:
 
 
 def stop_refreshing(slots: Semaphore) -> None:
-    """Stop a semaphore's timer, which otherwise goes on for ever, and keeps the semaphore."""
-    # There is none where Dask's leases have no time limit.
+    """Stop the timer of a semaphore, which Dask would run, and keep the semaphore, indefinitely."""
+    # There is no timer if Dask's leases have no time limit.
     if callback := getattr(slots, "refresh_callback", None):
         callback.stop()

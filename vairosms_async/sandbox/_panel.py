@@ -18,7 +18,7 @@ from attrs import frozen
 
 from vairosms_async._endpoint import is_loopback, redact_url
 from vairosms_async._models import Gonderim
-from vairosms_async._validate import MAX_ID
+from vairosms_async._validate import parse_digits
 from vairosms_async._wire import API_KEY_HATALI
 
 from ._faults import Fault, Faults, commit
@@ -251,8 +251,7 @@ class SandboxPanel(InThread):
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         asked = request.match_info["id"]
-        is_number = asked.isascii() and asked.isdigit() and len(asked) <= len(str(MAX_ID))
-        gonderim_id = int(asked) if is_number else None
+        gonderim_id = parse_digits(asked)
         self.requests += 1
         if gonderim_id is not None:
             self.requests_by_id[gonderim_id] += 1
