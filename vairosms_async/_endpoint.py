@@ -23,7 +23,7 @@ class SettingError(ValueError):
 
     Attributes:
         setting: ``"api_key"`` or ``"base_url"``.
-        problem: What is wrong with it, as the rest of a sentence that starts with the name.
+        problem: The problem, as the rest of a sentence that starts with the name.
     """
 
     def __init__(self, setting: str, problem: str, advice: str) -> None:
@@ -88,9 +88,9 @@ def _key_error(key: object) -> SettingError | None:
     if key is None or key == "":
         problem, advice = "is missing", "Pass it, or set VAIROSMS_API_KEY in the environment."
     elif not isinstance(key, str):
-        problem, advice = f"must be a str, not {type(key).__name__}", "It is not shown here."
+        problem, advice = f"must be a str, not {type(key).__name__}", "The value is not shown here."
     elif not key.isprintable() or any(c.isspace() for c in key):
-        problem, advice = "contains a blank or a control character", "It is not shown here."
+        problem, advice = "contains a blank or a control character", "The value is not shown here."
     else:
         return None
     return SettingError("api_key", problem, advice)

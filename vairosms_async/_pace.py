@@ -45,7 +45,7 @@ def requested_pause(policy: RetryPolicy, error: VairoSMSError, delay: float | No
         policy: The client's policy. A wait above its ``max_retry_after`` does not pause the client:
             that lookup ends with its error.
         error: The error of the attempt.
-        delay: Seconds until the next attempt of that lookup, or None if there is none. A 429
+        delay: Seconds until the next attempt of that lookup, or None if it is not retried. A 429
             without ``Retry-After`` pauses the client for that time.
     """
     if isinstance(error, VairoSMSRateLimitError):

@@ -161,7 +161,7 @@ class _Schedule(AsyncIterator[SupportsIndex | str]):
             await end({self._reading})
 
     def _finished_read(self) -> asyncio.Task[SupportsIndex | str | End] | None:
-        """Return the reading task if it has read an id. Start one if there is none."""
+        """Return the reading task if it has read an id. Start one if needed."""
         if self._reading is None and not self._exhausted:
             self._reading = asyncio.create_task(self._read(), name="vairosms bulk reader")
             self._shared.bulk_tasks.add(self._reading)
