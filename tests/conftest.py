@@ -1,54 +1,75 @@
-"""Fixtures, and what the tools of the tests need to work together."""
+"""Fixtures for all tests, and workarounds for the tools that the tests use."""
 
 import asyncio
 import inspect
+import logging
 import signal
 import types
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 import aioresponses.core
 import pytest
 
-from tests.helpers import KEY, library_tasks
+from tests.helpers import KEY, assert_no_key, library_tasks
 from vairosms_async import VairoSMSClient
 from vairosms_async.sandbox import SandboxPanel
 
-# pytest-asyncio asks for the current event loop, and before Python 3.14 that makes one, which
-# nobody closes: its ResourceWarning would be some test's failure. Told "none", Python makes none.
+# pytest-asyncio asks for the current event loop. Before Python 3.14 that creates one, which is
+# never closed, and its ResourceWarning fails a test. With None set, Python creates no loop.
 asyncio.set_event_loop(None)
 
-# A shell without job control has SIGINT ignored in what it starts in the background, CI too, and
-# children would inherit that: Ctrl-C could not be tested.
+# A background job of a shell without job control, as in CI, starts with SIGINT ignored. The
+# child processes that test Ctrl-C would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# aioresponses 0.7.9 makes its responses without `stream_writer`, which aiohttp has required since
-# 3.14. Once aioresponses gives one, its source has the name and this is passed over.
+# aiohttp 3.14 and later require `stream_writer`, which aioresponses 0.7.9 does not pass. A later
+# aioresponses that passes it has the name in its source, and this patch is then skipped.
 if "stream_writer" not in inspect.getsource(aioresponses.core):
 
-    def _response(*args: object, **kwargs: object) -> aiohttp.ClientResponse:
+    def _response_with_stream_writer(*args: object, **kwargs: object) -> aiohttp.ClientResponse:
         kwargs["stream_writer"] = types.SimpleNamespace(output_size=0)
         return aiohttp.ClientResponse(*args, **kwargs)
 
-    aioresponses.core.ClientResponse = _response
+    aioresponses.core.ClientResponse = _response_with_stream_writer
 
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the environment variables that the client reads."""
     for name in ("VAIROSMS_API_KEY", "VAIROSMS_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
 async def panel() -> AsyncIterator[SandboxPanel]:
+    """Run a sandbox panel on the test's event loop."""
     async with SandboxPanel(KEY) as panel:
         yield panel
 
 
 @pytest.fixture
 async def client(panel: SandboxPanel) -> AsyncIterator[VairoSMSClient]:
+    """Open a client of `panel`. Afterwards, check that it left no task and no slot in use."""
     async with VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=8) as client:
         yield client
         assert not library_tasks()
         assert client.stats().in_flight == 0
+
+
+@pytest.fixture
+def mocked() -> Iterator[aioresponses.aioresponses]:
+    """Mock every aiohttp request of the test."""
+    with aioresponses.aioresponses() as mocked:
+        yield mocked
+
+
+@pytest.fixture
+def no_key_in_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Capture all loggers at DEBUG. Afterwards, check that records exist and none has the key."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    assert caplog.records
+    for record in caplog.records:
+        assert_no_key(record.getMessage() + repr(record.args) + str(record.exc_info))

@@ -1,4 +1,4 @@
-"""What several test modules use."""
+"""Helpers that several test modules share."""
 
 import asyncio
 import json
@@ -12,8 +12,10 @@ from typing import Any
 from vairosms_async import Gonderim, VairoSMSError
 from vairosms_async._wire import read_answer
 
-# One of every sort that an encoding may change on its way into a URL, JSON or HTML, and back.
+# Each character is one that URLs, JSON or HTML may encode.
 KEY = "gizli/Anahtar+52&=ş"
+"""The API key of the tests."""
+
 KEY_FORMS = (
     "gizli/Anahtar+52&=ş",
     "gizli%2FAnahtar%2B52%26%3D%C5%9F",
@@ -23,6 +25,7 @@ KEY_FORMS = (
     r"gizli\/Anahtar+52&=\u015f",
     "gizli/Anahtar+52&amp;=ş",
 )
+"""`KEY` in the encodings in which a server or a log may show it."""
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -30,61 +33,72 @@ FIXTURES = ROOT / "tests" / "fixtures"
 
 
 def example_packet(gonderim_id: int) -> dict[str, Any]:
-    """Give one of the provider's two packets as JSON has it."""
+    """Return packet 52 or 61 of the panel's documentation, as parsed JSON."""
     answer = json.loads((FIXTURES / f"gonderim_{gonderim_id}.json").read_text("utf-8"))
     packet: dict[str, Any] = answer["aciklama"]
     return packet
 
 
 def answer_body(changes: Mapping[str, Any] | None = None, without: str = "", **top: Any) -> bytes:
-    """Make the panel's answer about packet 52, changed."""
+    """Return the body of the panel's answer for packet 52.
+
+    Args:
+        changes: Fields of the packet to add or replace.
+        without: A field of the packet to remove.
+        **top: Top-level fields to add or replace, beside ``durum`` and ``aciklama``.
+    """
     packet = example_packet(52) | dict(changes or {})
     packet.pop(without, None)
     return json.dumps({"durum": True, "aciklama": packet} | top).encode()
 
 
 def read_body(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:
-    """Read an answer to a question about packet 52."""
+    """Parse an answer to a lookup of packet 52 into a record or an error."""
     return read_answer(52, status, headers or {}, body)
 
 
 def record_from(body: bytes) -> Gonderim:
-    read_ = read_body(body)
-    assert isinstance(read_, Gonderim), read_
-    return read_
+    """Parse an answer to a lookup of packet 52 that must be a record."""
+    outcome = read_body(body)
+    assert isinstance(outcome, Gonderim), outcome
+    return outcome
 
 
 def error_from(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:
-    read_ = read_body(body, status, headers)
-    assert isinstance(read_, VairoSMSError), read_
-    return read_
+    """Parse an answer to a lookup of packet 52 that must be an error."""
+    outcome = read_body(body, status, headers)
+    assert isinstance(outcome, VairoSMSError), outcome
+    return outcome
 
 
 def without_slow_callbacks(text: str) -> str:
-    """Drop what asyncio's debug mode says of callbacks that a busy machine held up."""
+    """Remove the lines in which asyncio's debug mode reports slow callbacks."""
     lines = text.splitlines(keepends=True)
     return "".join(line for line in lines if not line.startswith("Executing <"))
 
 
 def library_tasks() -> list[asyncio.Task[Any]]:
-    """List the library's own tasks that still run."""
+    """Return the running tasks that the library started."""
     return [task for task in asyncio.all_tasks() if task.get_name().startswith("vairosms")]
 
-
-# ---- a server without HTTP manners -------------------------------------------------------------
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
 async def raw_server(serve: Serve, **kwargs: Any) -> Any:
-    """Serve connections on loopback with a coroutine of the test's, and give the base URL."""
+    """Serve each connection on loopback with the test's coroutine; yield the base URL.
+
+    Args:
+        serve: Serves one connection. The server aborts the connection when it returns.
+        **kwargs: For `asyncio.start_server`.
+    """
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await serve(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the client has had enough, or the test has
+            pass  # the client or the test has ended the connection
         finally:
             writer.transport.abort()
 
@@ -102,22 +116,28 @@ async def raw_server(serve: Serve, **kwargs: Any) -> Any:
 
 
 async def read_request_head(reader: asyncio.StreamReader) -> bytes:
+    """Read the request line and the headers of the next request."""
     return await reader.readuntil(b"\r\n\r\n")
 
 
 def requested_id(head: bytes) -> int:
-    """Read which packet a request asks for; the base URL has no path."""
+    """Return the packet id in a request's path. The base URL must have no path."""
     return int(head.split(b"/")[2].split(b"?")[0])
 
 
 def http_response(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
-    """Write a whole HTTP answer."""
+    """Return a complete HTTP response with a Content-Length header."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
 def serve_bytes(data: bytes, *, then_close: bool = True) -> Serve:
-    """Serve each request with these bytes."""
+    """Answer each request with the given bytes.
+
+    Args:
+        data: The bytes to send, headers included.
+        then_close: Close the connection after the first answer.
+    """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -132,59 +152,65 @@ def serve_bytes(data: bytes, *, then_close: bool = True) -> Serve:
     return serve
 
 
-# ---- where a key could hide --------------------------------------------------------------------
-
-
 def exception_chain(exc: BaseException) -> Iterator[BaseException]:
-    """Walk an exception's causes and contexts, suppressed ones too, and a group's members."""
+    """Yield an exception, its causes and contexts (suppressed ones too), and a group's members."""
     seen: set[int] = set()
     todo: list[BaseException | None] = [exc]
     while todo:
-        if (one := todo.pop()) is not None and id(one) not in seen:
-            seen.add(id(one))
-            yield one
-            todo += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+        if (current := todo.pop()) is not None and id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            todo += [
+                current.__cause__,
+                current.__context__,
+                *getattr(current, "exceptions", ()),
+            ]
 
 
 def reachable_texts(value: Any, depth: int = 5) -> Iterator[str]:
-    """Write out a value and what hangs on it: attributes, slots, items."""
+    """Yield the repr of a value and of everything that it refers to: attributes, slots, items."""
     yield repr(value)
     if isinstance(value, str | bytes):
         yield str(value)
     elif depth:
-        inside: list[Any] = []
+        children: list[Any] = []
         if isinstance(value, Mapping):
-            inside += [*value.keys(), *value.values()]
+            children += [*value.keys(), *value.values()]
         elif isinstance(value, list | tuple | set | frozenset):
-            inside += value
+            children += value
         if not isinstance(value, type) and not callable(value):
-            inside += getattr(value, "__dict__", {}).values()
+            children += getattr(value, "__dict__", {}).values()
             for cls in type(value).__mro__:
                 slots = getattr(cls, "__slots__", ())
                 names = (slots,) if isinstance(slots, str) else slots
-                inside += [getattr(value, name) for name in names if hasattr(value, name)]
-        for one in inside:
-            yield from reachable_texts(one, depth - 1)
+                children += [getattr(value, name) for name in names if hasattr(value, name)]
+        for child in children:
+            yield from reachable_texts(child, depth - 1)
 
 
 def assert_no_key(text: str) -> None:
+    """Assert that a text holds the key in none of its forms, nor its first part."""
     for form in KEY_FORMS:
         assert form not in text, text
     assert "gizli" not in text, text
 
 
 def assert_keyless(exc: BaseException) -> None:
-    """Look for the key wherever an exception could have it, locals of its frames included."""
-    for one in exception_chain(exc):
-        assert_no_key("".join(reachable_texts([str(one), one.args, vars(one)])))
-        frames = [frame for frame, _ in traceback.walk_tb(one.__traceback__)]
+    """Assert that the key is nowhere in an exception.
+
+    The check covers its chain, messages, attributes, notes, pickles, and the local variables of
+    its traceback. No frame of aiohttp may be left in the traceback.
+    """
+    for link in exception_chain(exc):
+        assert_no_key("".join(reachable_texts([str(link), link.args, vars(link)])))
+        frames = [frame for frame, _ in traceback.walk_tb(link.__traceback__)]
         for frame in frames:
             folders = Path(frame.f_code.co_filename).parts
             if "tests" not in folders:
                 assert_no_key("\n".join(reachable_texts(dict(frame.f_locals))))
                 assert "aiohttp" not in folders
     printed = traceback.TracebackException.from_exception(exc, capture_locals=True)
-    assert_no_key("".join(line for line in printed.format()))
+    assert_no_key("".join(printed.format()))
     if isinstance(exc, VairoSMSError):
         for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
             assert_no_key(pickle.dumps(exc, protocol).decode("latin-1"))
