@@ -1,3 +1,5 @@
+"""The records: `Gonderim`, `GonderimLog` and `PaketDurum`."""
+
 import copy
 import pickle
 from datetime import timedelta
@@ -6,16 +8,10 @@ import attrs
 import pytest
 
 from tests.helpers import example_packet
-from vairosms_async import (
-    GonderimLog,
-    GonderimResult,
-    PaketDurum,
-    VairoSMSNotFoundError,
-    gonderim_from_dict,
-)
+from vairosms_async import GonderimLog, PaketDurum, gonderim_from_dict
 
 
-def test_the_three_states_are_the_providers():
+def test_paket_durum_has_the_three_documented_states():
     assert {durum.name: durum.value for durum in PaketDurum} == {
         "HATALI": -1,
         "DEVAM_EDIYOR": 0,
@@ -27,26 +23,31 @@ def test_the_three_states_are_the_providers():
     ]
 
 
-def test_a_state_the_panel_adds_one_day_is_kept():
-    yeni = PaketDurum(7)
-    assert isinstance(yeni, PaketDurum)
-    assert yeni == 7
-    assert yeni == PaketDurum(7)
-    assert hash(yeni) == hash(7)
-    assert yeni.name == "BILINMEYEN_7"
-    assert not yeni.is_final
+def test_paket_durum_accepts_an_undocumented_state():
+    unknown = PaketDurum(7)
+    assert isinstance(unknown, PaketDurum)
+    assert unknown == 7
+    assert unknown == PaketDurum(7)
+    assert hash(unknown) == hash(7)
+    assert unknown.name == "BILINMEYEN_7"
+    assert not unknown.is_final
     assert list(PaketDurum) == [-1, 0, 1]
-    for again in (copy.deepcopy(yeni), *(pickle.loads(pickle.dumps(yeni, p)) for p in range(6))):
-        assert (again, again.name, type(again)) == (7, "BILINMEYEN_7", PaketDurum)
 
 
-@pytest.mark.parametrize("value", ["7", 7.5, None, "SONLANDI"])
-def test_what_is_no_number_is_no_state(value):
+def test_an_undocumented_state_survives_copy_and_pickle():
+    unknown = PaketDurum(7)
+    pickled = [pickle.loads(pickle.dumps(unknown, protocol)) for protocol in range(6)]
+    for duplicate in (copy.deepcopy(unknown), *pickled):
+        assert (duplicate, duplicate.name, type(duplicate)) == (7, "BILINMEYEN_7", PaketDurum)
+
+
+@pytest.mark.parametrize("value", ["7", 7.5, None, "SONLANDI"], ids=repr)
+def test_paket_durum_rejects_values_that_are_not_integers(value):
     with pytest.raises(ValueError):
         PaketDurum(value)
 
 
-def test_known_states_keep_their_identity_in_a_pickle():
+def test_unpickling_a_documented_state_returns_the_same_object():
     for durum in PaketDurum:
         assert pickle.loads(pickle.dumps(durum)) is durum
 
@@ -54,42 +55,40 @@ def test_known_states_keep_their_identity_in_a_pickle():
 @pytest.mark.parametrize(
     ("mesaj", "kod"),
     [
-        ("Gönderim #61 sırasında hata oluşu: INVALID_SOURCE_ADDRESS", "INVALID_SOURCE_ADDRESS"),
-        ("INVALID_DESTINATION_ADDRESS (numara 3)", "INVALID_DESTINATION_ADDRESS"),
-        ("hata: ŞIFRE_HATALI", None),
-        ("Bilinmeyen bir HATA oluştu", None),
-        ("", None),
+        pytest.param(
+            "Gönderim #61 sırasında hata oluşu: INVALID_SOURCE_ADDRESS",
+            "INVALID_SOURCE_ADDRESS",
+            id="at the end",
+        ),
+        pytest.param(
+            "INVALID_DESTINATION_ADDRESS (numara 3)",
+            "INVALID_DESTINATION_ADDRESS",
+            id="at the start",
+        ),
+        pytest.param("hata: ŞIFRE_HATALI", None, id="not ASCII"),
+        pytest.param("Bilinmeyen bir HATA oluştu", None, id="one word without underscore"),
+        pytest.param("", None, id="empty"),
     ],
 )
-def test_hata_kodu_is_the_code_inside_mesaj(mesaj, kod):
+def test_hata_kodu_returns_the_error_code_in_mesaj(mesaj, kod):
     assert GonderimLog(id=1, mesaj=mesaj).hata_kodu == kod
 
 
-def test_records_are_frozen_slotted_hashable_and_pickle():
-    for gonderim_id in (52, 61):
-        gonderim = gonderim_from_dict(example_packet(gonderim_id))
-        with pytest.raises(attrs.exceptions.FrozenInstanceError):
-            gonderim.id = 1
-        assert not hasattr(gonderim, "__dict__")
-        assert pickle.loads(pickle.dumps(gonderim)) == gonderim
-        assert len({gonderim, copy.copy(gonderim)}) == 1
+@pytest.mark.parametrize("gonderim_id", [52, 61])
+def test_records_are_frozen_slotted_hashable_and_picklable(gonderim_id):
+    gonderim = gonderim_from_dict(example_packet(gonderim_id))
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        gonderim.id = 1
+    assert not hasattr(gonderim, "__dict__")
+    assert pickle.loads(pickle.dumps(gonderim)) == gonderim
+    assert len({gonderim, copy.copy(gonderim)}) == 1
+
+
+def test_a_record_is_final_if_its_state_is():
+    gonderim = gonderim_from_dict(example_packet(61))
     assert gonderim.is_final
-    assert gonderim.gecerlilik_suresi == timedelta(hours=24)
     assert not attrs.evolve(gonderim, paket_durum=PaketDurum.DEVAM_EDIYOR).is_final
 
 
-def test_a_result_is_a_record_or_an_error():
-    gonderim = gonderim_from_dict(example_packet(52))
-    found = GonderimResult(52, gonderim)
-    assert found.ok
-    assert found.unwrap() is gonderim
-
-    error = VairoSMSNotFoundError("yok", gonderim_id=53, status=404)
-    missing = GonderimResult(53, error=error)
-    assert not missing.ok
-    with pytest.raises(VairoSMSNotFoundError) as caught:
-        missing.unwrap()
-    assert caught.value is error
-
-    with pytest.raises(ValueError, match="neither"):
-        GonderimResult(1).unwrap()
+def test_gecerlilik_suresi_is_a_timedelta():
+    assert gonderim_from_dict(example_packet(61)).gecerlilik_suresi == timedelta(hours=24)
