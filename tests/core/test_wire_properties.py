@@ -1,4 +1,4 @@
-"""Properties of the wire format that hold for any packet and for any bytes."""
+"""Property-based tests of the wire format: any packet, any bytes, any JSON."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -19,9 +19,11 @@ from vairosms_async._wire import read_answer
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 integers = st.integers(-(10**20) + 1, 10**20 - 1)
-zaman = st.none() | st.datetimes().map(lambda moment: moment.replace(microsecond=0))
-max_sure = 838 * 3600 + 59 * 60 + 59
-sure = st.none() | st.integers(-max_sure, max_sure).map(lambda s: timedelta(seconds=s))
+times = st.none() | st.datetimes().map(lambda moment: moment.replace(microsecond=0))
+MAX_PERIOD = 838 * 3600 + 59 * 60 + 59
+periods = st.none() | st.integers(-MAX_PERIOD, MAX_PERIOD).map(
+    lambda seconds: timedelta(seconds=seconds)
+)
 durumlar = st.sampled_from(PaketDurum) | integers.map(PaketDurum)
 logs = st.builds(
     GonderimLog,
@@ -34,8 +36,8 @@ logs = st.builds(
     rota=st.none() | texts,
     ip=st.none() | texts,
     context=st.none() | texts,
-    created_at=zaman,
-    updated_at=zaman,
+    created_at=times,
+    updated_at=times,
 )
 gonderimler = st.builds(
     Gonderim,
@@ -43,18 +45,20 @@ gonderimler = st.builds(
     sms_baslik=texts,
     numara_toplam=integers,
     kredi_toplam=integers,
-    sonlanma_zamani=zaman,
-    ileri_tarih=zaman,
-    gecerlilik_suresi=sure,
+    sonlanma_zamani=times,
+    ileri_tarih=times,
+    gecerlilik_suresi=periods,
     paket_durum=durumlar,
-    created_at=zaman,
+    created_at=times,
     log=st.none() | logs,
 )
 statuses = st.sampled_from([200, 201, 302, 400, 401, 403, 404, 408, 429, 500, 503]) | st.integers(
     100, 999
 )
 headers = st.dictionaries(st.sampled_from(["Retry-After", "Date"]), st.text())
-zones = st.none() | st.integers(-1439, 1439).map(lambda m: timezone(timedelta(minutes=m)))
+zones = st.none() | st.integers(-1439, 1439).map(
+    lambda minutes: timezone(timedelta(minutes=minutes))
+)
 jsons = st.recursive(
     st.none() | st.booleans() | integers | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -63,7 +67,7 @@ jsons = st.recursive(
 
 
 @given(gonderimler, zones, st.booleans())
-def test_a_round_trip_loses_nothing(gonderim, tz, ascii_only):
+def test_a_round_trip_preserves_any_record(gonderim, tz, ascii_only):
     body = json.dumps(
         {"durum": True, "aciklama": gonderim_to_dict(gonderim)}, ensure_ascii=ascii_only
     ).encode()
@@ -74,7 +78,8 @@ def test_a_round_trip_loses_nothing(gonderim, tz, ascii_only):
     assert gonderim_from_dict(gonderim_to_dict(aware)) == gonderim
 
 
-def check(answer, gonderim_id):
+def assert_record_or_error(answer, gonderim_id):
+    """Assert that an answer is the record of this packet, or a printable error about it."""
     if isinstance(answer, Gonderim):
         assert answer.id == gonderim_id
         assert gonderim_from_dict(gonderim_to_dict(answer)) == answer
@@ -85,42 +90,42 @@ def check(answer, gonderim_id):
 
 
 @given(st.binary(), statuses, headers)
-def test_any_bytes_are_a_record_or_an_error(body, status, headers):
-    check(read_answer(52, status, headers, body), 52)
+def test_any_bytes_parse_to_a_record_or_an_error(body, status, headers):
+    assert_record_or_error(read_answer(52, status, headers, body), 52)
 
 
 @given(st.data(), statuses)
-def test_damaged_answers_are_a_record_of_the_asked_id_or_an_error(data, status):
+def test_damaged_answers_parse_to_a_record_of_the_requested_packet_or_an_error(data, status):
     gonderim_id = data.draw(st.sampled_from([52, 61]))
     body = bytearray((FIXTURES / f"gonderim_{gonderim_id}.json").read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, len(body)))
-        body[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
-    check(read_answer(gonderim_id, status, {}, bytes(body)), gonderim_id)
+        start = data.draw(st.integers(0, len(body)))
+        body[start : start + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    assert_record_or_error(read_answer(gonderim_id, status, {}, bytes(body)), gonderim_id)
 
 
 @given(st.sampled_from(sorted(example_packet(61))), jsons, jsons, statuses)
-def test_any_json_in_a_field_is_a_record_or_an_error(field, value, durum, status):
+def test_any_json_in_a_field_parses_to_a_record_or_an_error(field, value, durum, status):
     for top in ({"durum": True}, {"durum": durum}):
         body = json.dumps(top | {"aciklama": example_packet(61) | {field: value}}).encode()
-        check(read_answer(61, status, {}, body), 61)
+        assert_record_or_error(read_answer(61, status, {}, body), 61)
 
 
 @given(st.sampled_from(sorted(example_packet(61)["log"])), jsons)
-def test_any_json_in_the_log_is_a_record_or_an_error(field, value):
+def test_any_json_in_the_log_parses_to_a_record_or_an_error(field, value):
     log = example_packet(61)["log"] | {field: value}
     body = json.dumps({"durum": True, "aciklama": example_packet(61) | {"log": log}}).encode()
-    check(read_answer(61, 200, {}, body), 61)
+    assert_record_or_error(read_answer(61, 200, {}, body), 61)
 
 
 @given(st.text() | st.datetimes().map(str), st.text())
-def test_any_header_is_a_wait_or_none(retry_after, date):
+def test_any_retry_after_parses_to_seconds_or_none(retry_after, date):
     error = read_answer(52, 429, {"Retry-After": retry_after, "Date": date}, b"")
     assert isinstance(error, VairoSMSError)
     assert error.retry_after is None or error.retry_after >= 0
 
 
-def test_utc_is_a_zone_like_any_other():
+def test_utc_can_be_the_time_zone():
     assert gonderim_from_dict(example_packet(52), UTC).created_at == datetime(
         2016, 7, 21, 14, 40, 16, tzinfo=UTC
     )
