@@ -3,13 +3,14 @@
 import asyncio
 import json
 import pickle
+import socket
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from vairosms_async import Gonderim, VairoSMSError
+from vairosms_async import Gonderim, RetryPolicy, VairoSMSClient, VairoSMSError
 from vairosms_async._wire import read_answer
 
 # Each character is one that URLs, JSON or HTML may encode.
@@ -214,3 +215,34 @@ def assert_keyless(exc: BaseException) -> None:
     if isinstance(exc, VairoSMSError):
         for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
             assert_no_key(pickle.dumps(exc, protocol).decode("latin-1"))
+
+
+def reset_on_close(writer: asyncio.StreamWriter) -> None:
+    """Make closing this connection send RST instead of FIN."""
+    linger_zero_seconds = b"\1\0\0\0\0\0\0\0"
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_zero_seconds)
+
+
+@contextmanager
+def full_listener() -> Iterator[str]:
+    """Listen with a full backlog, so that connecting hangs; yield the base URL."""
+    fillers = [socket.socket() for _ in range(4)]
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        host, port = listener.getsockname()
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex((host, port))
+        try:
+            yield f"http://{host}:{port}"
+        finally:
+            for filler in fillers:
+                filler.close()
+
+
+async def lookup_once(base_url: str, **options: Any) -> Gonderim | VairoSMSError:
+    """Look up packet 52 with one attempt; return the record or the error."""
+    retry = RetryPolicy(attempts=1)
+    async with VairoSMSClient(KEY, base_url=base_url, retry=retry, **options) as client:
+        [outcome] = await client.gather_gonderimler([52], return_exceptions=True)
+        return outcome
