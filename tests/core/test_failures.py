@@ -52,9 +52,7 @@ LOST_CONNECTIONS = {
     "truncated headers": serve_bytes(http_response(answer_body())[:20]),
     "truncated body": serve_bytes(http_response(answer_body())[:-1]),
     "truncated chunk": serve_bytes(CHUNKED + b"400\r\n" + answer_body()),
-    "no last chunk": serve_bytes(
-        CHUNKED + b"%x\r\n%b\r\n" % (len(answer_body()), answer_body())
-    ),
+    "no last chunk": serve_bytes(CHUNKED + b"%x\r\n%b\r\n" % (len(answer_body()), answer_body())),
 }
 
 

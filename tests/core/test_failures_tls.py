@@ -144,9 +144,7 @@ async def test_ssl_cert_file_adds_a_trusted_authority(ca, tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     ("reply", "why"),
     [
-        pytest.param(
-            http_response(b"", "400 Bad Request"), "does not speak TLS", id="plain HTTP"
-        ),
+        pytest.param(http_response(b"", "400 Bad Request"), "does not speak TLS", id="plain HTTP"),
         pytest.param(
             bytes.fromhex("15030100020246"), "must offer TLS 1.2", id="alert: only TLS 1.0"
         ),

@@ -35,8 +35,7 @@ NOT_THE_PANELS_ANSWER = {
     "two answers in one body": http_response(
         answer_body() + answer_body({"id": 61}), "200 OK", JSON_TYPE
     ),
-    "length shorter than the body": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
-    + answer_body(),
+    "length shorter than the body": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" + answer_body(),
 }
 
 

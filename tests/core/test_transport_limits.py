@@ -49,9 +49,7 @@ async def test_rejects_a_body_one_byte_above_the_maximum():
     ("encoding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)]
 )
 async def test_a_decompression_bomb_does_not_use_more_memory_than_the_limit(encoding, compress):
-    bomb = http_response(
-        compress(bytes(200 * MAX_BODY)), "200 OK", f"Content-Encoding: {encoding}"
-    )
+    bomb = http_response(compress(bytes(200 * MAX_BODY)), "200 OK", f"Content-Encoding: {encoding}")
     async with raw_server(serve_bytes(bomb)) as base_url:
         tracemalloc.start()
         try:
