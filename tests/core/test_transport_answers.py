@@ -1,4 +1,4 @@
-"""Unusual answers on real sockets: which are accepted, and what is left after them."""
+"""Unusual answers on real sockets: which are accepted, and how their connections end."""
 
 import asyncio
 import gc
