@@ -4,7 +4,7 @@ import pytest
 from yarl import URL
 
 from vairosms_async import redact_url
-from vairosms_async._endpoint import make_endpoint
+from vairosms_async._endpoint import make_endpoint, read_settings
 
 
 @pytest.mark.parametrize(
@@ -69,5 +69,5 @@ def test_redact_url_replaces_the_value_of_api_key(url, redacted):
     ],
 )
 def test_scrub_replaces_the_key_in_every_encoding(key, text, scrubbed):
-    endpoint = make_endpoint(key, "https://x.example", allow_insecure_http=False)
+    endpoint = make_endpoint(read_settings(key, "https://x.example"), allow_insecure_http=False)
     assert endpoint.scrub(text.encode()).decode() == scrubbed
