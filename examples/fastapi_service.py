@@ -1,18 +1,18 @@
-"""A web service in front of the panel, with FastAPI, and a page for people.
+"""A web service in front of the panel, with FastAPI, and a web page that uses it.
 
     pip install 'fastapi >= 0.118' uvicorn
     python examples/fastapi_service.py                       # packets of an embedded sandbox panel
     VAIROSMS_API_KEY=... python examples/fastapi_service.py  # the real panel
 
-(``uvicorn fastapi_service:app`` serves it too; but then a shutdown waits for running bulks, or cuts
-them off after ``--timeout-graceful-shutdown`` seconds.)
-
     GET  /                 the page
-    GET  /gonderim/{id}    one packet
-    POST /gonderimler      {"ids": [52, 61]}: JSON Lines, each packet as its answer comes
+    GET  /gonderim/{id}    the record of one packet
+    POST /gonderimler      {"ids": [52, 61]}: JSON Lines, one line per packet in order of completion
     POST /olaylar          the same as server-sent events
 
-It asks nobody who they are: put it behind what does before others can reach it.
+``uvicorn fastapi_service:app`` works too, but then a shutdown waits for running bulks, or cuts them
+off after ``--timeout-graceful-shutdown`` seconds.
+
+The service has no authentication. Put it behind a proxy that has, before others can reach it.
 """
 
 import asyncio
@@ -46,20 +46,20 @@ from vairosms_async import (
 from vairosms_async.sandbox import SandboxPanel
 
 PAGE = Path(__file__).with_name("fastapi_page.html")
-BULK_CONCURRENCY = 8  # of the client's 16: a bulk leaves room for single lookups
+BULK_CONCURRENCY = 8  # half of the client's 16, so that single lookups do not wait for a bulk
 
-# The nearest class counts. Whatever else is wrong, it is so behind this service: 502.
+# An error without an entry uses the entry of its nearest base class.
 STATUS: dict[type, int] = {
     VairoSMSInvalidIdError: 422,
     VairoSMSNotFoundError: 404,
-    VairoSMSAuthError: 500,  # the key is this service's, and none of the caller's business
-    VairoSMSRateLimitError: 503,  # nor is it the caller who asks too often
+    VairoSMSAuthError: 500,  # the API key of this service is wrong, not the caller's request
+    VairoSMSRateLimitError: 503,  # this service sends too many requests, not the caller
     VairoSMSTimeoutError: 504,
     VairoSMSError: 502,
 }
 
 
-class Bulk(BaseModel):
+class BulkRequest(BaseModel):
     """The body of a request for many packets."""
 
     ids: Annotated[list[StrictInt | StrictStr], Field(min_length=1, max_length=10_000)]
@@ -67,12 +67,12 @@ class Bulk(BaseModel):
 
 @asynccontextmanager
 async def connect() -> AsyncGenerator[VairoSMSClient]:
-    """Open a client for the real panel if there is a key, else for a sandbox panel."""
+    """Open a client for the real panel if there is an API key, otherwise for a sandbox panel."""
     if os.environ.get("VAIROSMS_API_KEY"):
         async with VairoSMSClient() as client:
             yield client
     else:
-        print("No VAIROSMS_API_KEY: made-up packets of a sandbox panel.", file=sys.stderr)
+        print("VAIROSMS_API_KEY is not set: using a sandbox panel.", file=sys.stderr)
         async with (
             SandboxPanel(latency=(0.02, 0.2)) as panel,
             VairoSMSClient(panel.api_key, base_url=panel.base_url) as client,
@@ -82,7 +82,7 @@ async def connect() -> AsyncGenerator[VairoSMSClient]:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, VairoSMSClient]]:
-    """Keep one client for all requests, from the start of the service to its end."""
+    """Open one client for all requests. Close it when the service stops."""
     app.state.stopping = asyncio.Event()
     async with connect() as client:
         yield {"vairosms": client}
@@ -91,28 +91,28 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, VairoSMSClient]]:
 app = FastAPI(title="Gönderim Bilgisi", lifespan=lifespan)
 
 
-def vairosms(request: Request) -> VairoSMSClient:
-    """Give the service's client to a handler."""
+def get_client(request: Request) -> VairoSMSClient:
+    """Return the client of the service."""
     client: VairoSMSClient = request.state.vairosms
     return client
 
 
-Client = Annotated[VairoSMSClient, Depends(vairosms)]
+Client = Annotated[VairoSMSClient, Depends(get_client)]
 
 
 @app.exception_handler(VairoSMSError)
-async def explain(_: Request, error: VairoSMSError) -> JSONResponse:
-    """Turn what went wrong into the HTTP answer that says so."""
+async def answer_failed_lookup(_: Request, error: VairoSMSError) -> JSONResponse:
+    """Answer a failed lookup with the HTTP status that fits, and ``Retry-After`` if known."""
     status = next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
     headers = {}
     if isinstance(error, VairoSMSAPIError) and error.retry_after is not None:
         status, headers = 503, {"Retry-After": str(math.ceil(error.retry_after))}
-    return JSONResponse(tell(error), status, headers)
+    return JSONResponse(error_to_dict(error), status, headers)
 
 
 @app.exception_handler(RequestValidationError)
-async def refuse(_: Request, error: RequestValidationError) -> JSONResponse:
-    """Say what is wrong with a request, but not, as FastAPI does, all that was in it."""
+async def answer_invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
+    """Answer with the first problem only. FastAPI's default answer repeats the whole body."""
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"])
     return JSONResponse({"type": "invalid request", "message": f"{where}: {problem['msg']}"}, 422)
@@ -120,94 +120,98 @@ async def refuse(_: Request, error: RequestValidationError) -> JSONResponse:
 
 @app.get("/", include_in_schema=False)
 async def page() -> FileResponse:
-    """Give the page."""
+    """Return the page."""
     return FileResponse(PAGE)
 
 
 @app.get("/gonderim/{gonderim_id}")
-async def one(gonderim_id: str, client: Client, request: Request) -> dict[str, Any]:
-    """Tell what became of one packet; a caller who hangs up ends the lookup."""
+async def get_gonderim(gonderim_id: str, client: Client, request: Request) -> dict[str, Any]:
+    """Return the record of one packet. Cancel the lookup if the caller disconnects."""
     lookup = asyncio.create_task(client.get_gonderim(gonderim_id))
-    gone = asyncio.create_task(hang_up(request))
+    disconnect = asyncio.create_task(wait_for_disconnect(request))
     try:
-        await asyncio.wait([lookup, gone], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([lookup, disconnect], return_when=asyncio.FIRST_COMPLETED)
         if not lookup.done():
             return {}  # nobody reads it
         return gonderim_to_dict(lookup.result())
     finally:
         lookup.cancel()
-        gone.cancel()
-        await asyncio.wait([lookup, gone])
+        disconnect.cancel()
+        await asyncio.wait([lookup, disconnect])
 
 
-async def hang_up(request: Request) -> None:
-    """Wait until the caller has gone."""
+async def wait_for_disconnect(request: Request) -> None:
+    """Return when the caller has disconnected."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
-async def look_up(
-    bulk: Bulk, client: Client, request: Request
+async def bulk_lines(
+    bulk: BulkRequest, client: Client, request: Request
 ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-    """Give the lines of a bulk to a handler; end it when its answer ends, or is hung up on."""
+    """Give a handler one line per packet, then a line that says whether the bulk is complete.
 
-    def ids() -> Iterator[int | str]:
+    FastAPI closes this dependency when the response ends or the caller disconnects. That cancels
+    the remaining lookups.
+    """
+
+    def ids_until_shutdown() -> Iterator[int | str]:
         for gonderim_id in bulk.ids:
             if request.app.state.stopping.is_set():
                 return
             yield gonderim_id
 
     async def lines() -> AsyncGenerator[dict[str, Any]]:
-        answered, trouble = 0, None
+        answered, failure = 0, None
         try:
             async for result in results:
                 answered += 1
                 yield {
                     "id": result.id,
                     "gonderim": result.gonderim and gonderim_to_dict(result.gonderim),
-                    "error": result.error and tell(result.error),
+                    "error": result.error and error_to_dict(result.error),
                 }
-        except VairoSMSAuthError as error:  # its status was sent long ago, so the last line says it
-            trouble = tell(error)
-        yield {"complete": answered == len(bulk.ids), "answered": answered, "error": trouble}
+        except VairoSMSAuthError as error:
+            failure = error_to_dict(error)  # the HTTP status is already sent
+        yield {"complete": answered == len(bulk.ids), "answered": answered, "error": failure}
 
-    results = client.iter_gonderimler(ids(), max_concurrency=BULK_CONCURRENCY)
-    async with aclosing(results), aclosing(lines()) as told:
-        yield told
-
-
-Lines = Annotated[AsyncIterator[dict[str, Any]], Depends(look_up)]
+    results = client.iter_gonderimler(ids_until_shutdown(), max_concurrency=BULK_CONCURRENCY)
+    async with aclosing(results), aclosing(lines()) as lines_to_send:
+        yield lines_to_send
 
 
-def tell(error: VairoSMSError) -> dict[str, str]:
-    """Write an error out."""
+Lines = Annotated[AsyncIterator[dict[str, Any]], Depends(bulk_lines)]
+
+
+def error_to_dict(error: VairoSMSError) -> dict[str, str]:
+    """Return an error as JSON data."""
     return {"type": type(error).__name__, "message": str(error)}
 
 
 @app.post("/gonderimler")
-async def many(lines: Lines) -> StreamingResponse:
-    """Tell what became of many packets, a line of JSON each."""
+async def stream_json_lines(lines: Lines) -> StreamingResponse:
+    """Return many packets as JSON Lines."""
     text = (f"{json.dumps(line)}\n" async for line in lines)
     return StreamingResponse(text, media_type="application/jsonl")
 
 
 @app.post("/olaylar")
-async def events(lines: Lines) -> StreamingResponse:
-    """Tell what became of many packets, an event each, and ``son`` at the end."""
+async def stream_events(lines: Lines) -> StreamingResponse:
+    """Return many packets as server-sent events: ``gonderim`` per packet, ``son`` at the end."""
     text = (
         f"event: {'gonderim' if 'id' in line else 'son'}\ndata: {json.dumps(line)}\n\n"
         async for line in lines
     )
-    # Or a proxy in front, such as nginx, keeps them back until they fill its buffer.
+    # X-Accel-Buffering: nginx would otherwise hold events back until they fill its buffer.
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(text, media_type="text/event-stream", headers=headers)
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which waits for running answers when it stops; this one has bulks end early."""
+    """A uvicorn server that ends running bulks early when it stops."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ask no more ids, so that answers end with those that were asked."""
+        """Start no more lookups, so that running responses end soon and completely."""
         app.state.stopping.set()
         await super().shutdown(sockets)
 

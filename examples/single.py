@@ -1,44 +1,66 @@
-"""What became of one packet?
+"""Look up one packet.
 
-    python examples/single.py [ID]
+    python examples/single.py [ID]                         # a packet of an embedded sandbox panel
+    VAIROSMS_API_KEY=... python examples/single.py [ID]    # a packet of the real panel
 
-Without VAIROSMS_API_KEY in the environment it asks the embedded sandbox panel, which knows the
-packets of the provider's documentation, 52 and 61.
+The default ID is 52. The sandbox panel has the packets of the provider's documentation, 52 and 61.
 """
 
 import asyncio
 import os
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
-from vairosms_async import VairoSMSAuthError, VairoSMSClient, VairoSMSError, VairoSMSNotFoundError
+from vairosms_async import (
+    Gonderim,
+    VairoSMSAuthError,
+    VairoSMSClient,
+    VairoSMSError,
+    VairoSMSNotFoundError,
+)
 from vairosms_async.sandbox import SandboxPanel
 
 
-async def main(gonderim_id: str) -> int:
-    """Look the packet up, tell what is known of it, and return the exit code."""
-    async with AsyncExitStack() as stack:
-        if os.environ.get("VAIROSMS_API_KEY"):
-            try:
-                client = VairoSMSClient()
-            except ValueError as error:  # VAIROSMS_API_KEY or VAIROSMS_BASE_URL cannot be used
-                print(error, file=sys.stderr)
-                return 2
-        else:
-            panel = await stack.enter_async_context(SandboxPanel())
-            client = VairoSMSClient(panel.api_key, base_url=panel.base_url)
-        await stack.enter_async_context(client)
-        try:
-            gonderim = await client.get_gonderim(gonderim_id)
-        except VairoSMSAuthError:
-            print("The panel refused the key in VAIROSMS_API_KEY.", file=sys.stderr)
-            return 3
-        except VairoSMSNotFoundError:
-            print(f"There is no packet {gonderim_id}.", file=sys.stderr)
-            return 1
-        except VairoSMSError as error:
-            print(error, file=sys.stderr)
-            return 1
+@asynccontextmanager
+async def connect() -> AsyncGenerator[VairoSMSClient]:
+    """Open a client for the real panel if there is an API key, otherwise for a sandbox panel."""
+    if os.environ.get("VAIROSMS_API_KEY"):
+        async with VairoSMSClient() as client:
+            yield client
+    else:
+        async with (
+            SandboxPanel() as panel,
+            VairoSMSClient(panel.api_key, base_url=panel.base_url) as client,
+        ):
+            yield client
+
+
+async def look_up(gonderim_id: str) -> Gonderim:
+    """Return the record of a packet."""
+    async with connect() as client:
+        return await client.get_gonderim(gonderim_id)
+
+
+def main() -> int:
+    """Print the status of a packet. Return the exit code."""
+    gonderim_id = sys.argv[1] if len(sys.argv) > 1 else "52"
+    try:
+        gonderim = asyncio.run(look_up(gonderim_id))
+    except VairoSMSAuthError:
+        print("The panel refused the API key in VAIROSMS_API_KEY.", file=sys.stderr)
+        return 3
+    except VairoSMSNotFoundError:
+        print(f"There is no packet {gonderim_id}.", file=sys.stderr)
+        return 1
+    except VairoSMSError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except ValueError as error:  # VAIROSMS_API_KEY or VAIROSMS_BASE_URL is invalid
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
 
     print(f"Gönderim {gonderim.id} ({gonderim.sms_baslik}): {gonderim.paket_durum.name}")
     print(f"  {gonderim.numara_toplam} numara, {gonderim.kredi_toplam} kredi")
@@ -49,7 +71,4 @@ async def main(gonderim_id: str) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "52")))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(main())
