@@ -1,17 +1,18 @@
 """A headless Chromium, for the page of the FastAPI example."""
 
 import shutil
+import time
 from contextlib import contextmanager
 
 from selenium import webdriver
 
-# Debian's and Google's, which are the same program.
+# Debian names it chromium, Google google-chrome.
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = CHROMIUM and shutil.which("chromedriver")
+CHROMEDRIVER = CHROMIUM and shutil.which("chromedriver")
 
 _OPTIONS = (
     "--headless=new",
-    "--no-sandbox",  # which refuses to work for root, as CI is
+    "--no-sandbox",  # Chromium's sandbox does not work for root, and CI runs as root
     "--disable-gpu",
     "--no-first-run",
     "--disable-background-networking",
@@ -22,15 +23,23 @@ _OPTIONS = (
 
 
 @contextmanager
-def browser(width=1000, height=760):
-    """Run a browser with a window of this size."""
+def open_browser(width=1000, height=760):
+    """Run a browser with a window of this size. Yield its Selenium driver."""
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for option in (*_OPTIONS, f"--window-size={width},{height}"):
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    driver = webdriver.Chrome(options, webdriver.ChromeService(CHROMEDRIVER))
     try:
         yield driver
     finally:
         driver.quit()
+
+
+def wait_until(condition, seconds=20):
+    """Block until a condition is true. Fail after this many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"still false after {seconds} s"
+        time.sleep(0.002)

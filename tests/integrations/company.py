@@ -1,4 +1,4 @@
-"""A company's network: a forward proxy, and a certificate authority of its own."""
+"""A company's network: a forward proxy and a private certificate authority."""
 
 import asyncio
 import base64
@@ -12,20 +12,27 @@ from vairosms_async.sandbox._thread import InThread
 
 
 class ForwardProxy(InThread):
-    """An HTTP proxy for CONNECT, which may ask for a name and a password (``"name:password"``).
+    """A forward proxy that accepts CONNECT requests.
 
-    It keeps what it was asked (`asked`), and all bytes that its clients sent (`heard`).
+    Args:
+        user: ``"name:password"`` that clients must send. None: no password.
+
+    Attributes:
+        asked: The method and target of each request, in order.
+        received: All bytes that clients sent, before and in tunnels.
+        open_tunnels: Tunnels that are open now.
     """
 
     def __init__(self, user=None):
         self.asked = []
-        self.heard = bytearray()
-        self.tunnels = 0
-        self.user = user
+        self.received = bytearray()
+        self.open_tunnels = 0
+        self._credentials = user and base64.b64encode(user.encode()).decode()
         self._tasks = set()
 
     @property
     def address(self):
+        """The proxy's ``host:port``."""
         host, port = self._server.sockets[0].getsockname()
         return f"{host}:{port}"
 
@@ -34,7 +41,7 @@ class ForwardProxy(InThread):
 
     async def stop(self):
         self._server.close()
-        await self.hang_up()
+        await self.close_connections()
 
     async def __aenter__(self):
         await self.start()
@@ -43,8 +50,8 @@ class ForwardProxy(InThread):
     async def __aexit__(self, *exc):
         await self.stop()
 
-    async def hang_up(self):
-        """End what goes on, and stay there for what comes."""
+    async def close_connections(self):
+        """Close all connections. The proxy still accepts new ones."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -53,49 +60,55 @@ class ForwardProxy(InThread):
         self._tasks.add(asyncio.current_task())
         try:
             head = await reader.readuntil(b"\r\n\r\n")
-            self.heard += head
+            self.received += head
             method, target, _ = head.decode().split("\r\n")[0].split(" ")
             self.asked.append((method, target))
-            given = "Basic " + base64.b64encode((self.user or "").encode()).decode()
-            if self.user is not None and given not in head.decode():
+            if self._credentials and f"Basic {self._credentials}" not in head.decode():
                 writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\n")
                 writer.write(b"Content-Length: 0\r\nConnection: close\r\n\r\n")
                 return
             await self._tunnel(target, reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the client has had enough, or the test has
+            pass  # the client or the test closed the connection
         finally:
             writer.close()
 
-    async def _tunnel(self, target, reader, writer):
+    async def _tunnel(self, target, client_reader, client_writer):
         host, port = target.split(":")
-        to, beyond = await asyncio.open_connection(host, int(port))
-        self.tunnels += 1
+        server_reader, server_writer = await asyncio.open_connection(host, int(port))
+        self.open_tunnels += 1
         try:
-            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            await asyncio.gather(self._pass(reader, beyond, self.heard), self._pass(to, writer))
+            client_writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await asyncio.gather(
+                self._copy(client_reader, server_writer, self.received),
+                self._copy(server_reader, client_writer),
+            )
         finally:
-            self.tunnels -= 1
-            beyond.close()
+            self.open_tunnels -= 1
+            server_writer.close()
 
-    async def _pass(self, reader, writer, heard=None):
+    async def _copy(self, reader, writer, record=None):
         with suppress(ConnectionError):
             while data := await reader.read(65536):
-                if heard is not None:
-                    heard += data
+                if record is not None:
+                    record += data
                 writer.write(data)
                 await writer.drain()
         writer.close()
 
 
 def forget_proxies(monkeypatch):
-    """Take this machine's own proxies out of the environment."""
+    """Remove this machine's proxy settings from the environment."""
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
 
 
 def company_ca(folder):
-    """Make an authority, its file, and a server's TLS context with a certificate of it."""
+    """Create a private certificate authority.
+
+    Returns:
+        The path of its PEM file, and a server's TLS context with a certificate that it signed.
+    """
     ca = trustme.CA()
     bundle = folder / "company.pem"
     ca.cert_pem.write_to_path(bundle)

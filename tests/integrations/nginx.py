@@ -1,4 +1,4 @@
-"""nginx, for the tests of a real reverse proxy and for the benchmarks."""
+"""nginx, for the tests with a real reverse proxy and for the benchmarks."""
 
 import shutil
 import socket
@@ -26,13 +26,20 @@ http {{
 
 
 def free_port():
+    """Return a TCP port on loopback that nothing listens on."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]
 
 
 def command(folder, http, main=""):
-    """Write nginx's configuration into a folder, and give the command that runs it."""
+    """Write an nginx configuration into a folder. Return the command that runs nginx with it.
+
+    Args:
+        folder: Where nginx keeps all its files.
+        http: The directives of the http block.
+        main: Directives outside of any block.
+    """
     config = Path(folder, "nginx.conf")
     config.write_text(_CONFIG.format(folder=folder, http=http, main=main))
     return [NGINX, "-c", config, "-p", folder, "-e", Path(folder, "error.log")]

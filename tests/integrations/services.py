@@ -1,4 +1,4 @@
-"""The example services, run for real: in this process, to look inside, or as one of their own."""
+"""Ways to run the example web services: in the test's event loop, or in a child process."""
 
 import asyncio
 import importlib.util
@@ -14,8 +14,8 @@ from aiohttp import web
 from tests.helpers import EXAMPLES
 
 
-def load(name):
-    """Import an example anew."""
+def import_example(name):
+    """Return a new module object of an example, even if it was imported before."""
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -23,8 +23,8 @@ def load(name):
 
 
 @asynccontextmanager
-async def fastapi_service(module):
-    """Serve the FastAPI example in this loop; give its URL."""
+async def serve_fastapi_example(module):
+    """Serve the FastAPI example in the running event loop. Yield its URL."""
     server = module.Server(uvicorn.Config(module.app, port=0, log_config=None))
     serving = asyncio.create_task(server.serve())
     while not server.started:
@@ -38,8 +38,8 @@ async def fastapi_service(module):
 
 
 @asynccontextmanager
-async def aiohttp_service(module):
-    """Serve the aiohttp example in this loop; give its URL."""
+async def serve_aiohttp_example(module):
+    """Serve the aiohttp example in the running event loop. Yield its URL."""
     runner = web.AppRunner(module.make_app(), handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -49,12 +49,17 @@ async def aiohttp_service(module):
         await runner.cleanup()
 
 
-SERVICES = {"fastapi_service": fastapi_service, "aiohttp_service": aiohttp_service}
+SERVICES = {"fastapi_service": serve_fastapi_example, "aiohttp_service": serve_aiohttp_example}
 
 
 @contextmanager
 def service_process(name, **settings):
-    """Run an example as a process of its own; give the process and its URL."""
+    """Run an example service in a child process. Yield the process and the service's URL.
+
+    Args:
+        name: The example, such as ``"fastapi_service"``.
+        settings: Environment variables for it.
+    """
     child = subprocess.Popen(
         [sys.executable, "-X", "dev", EXAMPLES / f"{name}.py"],
         stdout=subprocess.PIPE,
@@ -62,11 +67,11 @@ def service_process(name, **settings):
         env=os.environ | {"PORT": "0", "PYTHONUNBUFFERED": "1"} | settings,
     )
     try:
-        said = b""
-        while not (found := re.search(rb"http://127\.0\.0\.1:[1-9]\d*", said)):
-            said += (line := child.stdout.readline())
-            assert line, said.decode()
-        yield child, found[0].decode()
+        output = b""
+        while not (url := re.search(rb"http://127\.0\.0\.1:[1-9]\d*", output)):
+            output += (line := child.stdout.readline())
+            assert line, output.decode()
+        yield child, url[0].decode()
     finally:
         child.kill()
         child.communicate()

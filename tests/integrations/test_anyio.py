@@ -1,4 +1,4 @@
-"""The library with anyio: its groups and scopes, and its pytest plugin."""
+"""The client in anyio's task groups and cancel scopes, and in tests with anyio's pytest plugin."""
 
 import asyncio
 import os
@@ -12,6 +12,7 @@ import pytest
 
 from tests.helpers import (
     KEY,
+    ROOT,
     answer_body,
     assert_keyless,
     http_response,
@@ -22,25 +23,25 @@ from tests.helpers import (
 from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSServerError
 from vairosms_async.sandbox import Fault
 
-ONCE = RetryPolicy(attempts=1)
+NO_RETRIES = RetryPolicy(attempts=1)
 
 
-async def lookup(client):
+async def look_up_one(client):
     await client.get_gonderim(52)
 
 
-async def gather(client):
+async def gather_many(client):
     await client.gather_gonderimler(range(1, 51))
 
 
-async def iterate(client):
+async def iterate_over_many(client):
     async with aclosing(client.iter_gonderimler(range(1, 51))) as results:
         async for _ in results:
             pass
 
 
-class Lingering:
-    """A rate limiter that is not left at once."""
+class SlowToExit:
+    """A rate limiter that awaits several times when a lookup leaves it."""
 
     async def __aenter__(self):
         pass
@@ -50,15 +51,15 @@ class Lingering:
             await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("where", ["headers", "body"])
-@pytest.mark.parametrize("work", [lookup, gather, iterate])
-async def test_an_anyio_scope_that_ends_leaves_nothing_running(work, where):
-    """anyio cancels again at each await, until the scope has been left."""
+@pytest.mark.parametrize("hang_in", ["headers", "body"])
+@pytest.mark.parametrize("work", [look_up_one, gather_many, iterate_over_many])
+async def test_a_cancelled_scope_leaves_nothing_running(work, hang_in):
+    """anyio cancels a task again at each await until the task has left the scope."""
     arrived = anyio.Event()
 
     async def hang(reader, writer):
         await read_request_head(reader)
-        if where == "body":
+        if hang_in == "body":
             writer.write(http_response(answer_body())[:-5])
         arrived.set()
         await reader.read()
@@ -66,7 +67,7 @@ async def test_an_anyio_scope_that_ends_leaves_nothing_running(work, where):
     async with (
         raw_server(hang) as base_url,
         VairoSMSClient(
-            KEY, base_url=base_url, max_concurrency=4, rate_limiter=Lingering()
+            KEY, base_url=base_url, max_concurrency=4, rate_limiter=SlowToExit()
         ) as client,
     ):
         async with anyio.create_task_group() as group:
@@ -79,13 +80,12 @@ async def test_an_anyio_scope_that_ends_leaves_nothing_running(work, where):
             group.cancel_scope.cancel()
         assert not library_tasks()
         assert client.stats().in_flight == 0
-        assert not client._shared.interruptible
 
 
-async def test_an_error_out_of_an_anyio_group_has_no_key(panel, client):
+async def test_an_error_from_a_task_group_has_no_key(panel, client):
     panel.fail(Fault(status=503), id=52, times=None)
     panel.fail(Fault("hang"), id=61, times=None)
-    client = client.with_options(retry=ONCE)
+    client = client.with_options(retry=NO_RETRIES)
     with pytest.raises(ExceptionGroup) as caught:
         async with anyio.create_task_group() as group:
             group.start_soon(client.get_gonderim, 61)
@@ -94,7 +94,7 @@ async def test_an_error_out_of_an_anyio_group_has_no_key(panel, client):
     assert_keyless(caught.value)
 
 
-ANYIO_TEST = """
+USERS_TEST = """
 import anyio
 import pytest
 from vairosms_async import VairoSMSClient
@@ -120,15 +120,15 @@ async def test_my_service(client):
 
 
 @pytest.mark.slow
-def test_a_users_test_with_anyios_plugin(tmp_path):
-    """Beside pytest-asyncio's, in its strict mode: in "auto" it would take anyio's fixtures."""
-    Path(tmp_path, "test_service.py").write_text(ANYIO_TEST)
+def test_a_users_test_passes_with_anyios_pytest_plugin(tmp_path):
+    """pytest-asyncio is active too. In its mode "auto" it would run anyio's fixtures."""
+    Path(tmp_path, "test_service.py").write_text(USERS_TEST)
     settings = "[pytest]\nasyncio_mode=strict\nasyncio_default_fixture_loop_scope=function\n"
     Path(tmp_path, "pytest.ini").write_text(settings)
     ran = subprocess.run(
         [sys.executable, "-X", "dev", "-m", "pytest", "-W", "error", "-v"],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=60,
