@@ -43,7 +43,7 @@ async def serve_customers():
 
 
 async def report_failure(client, gonderim_id, base_url):
-    """Report a failed lookup. Sentry sends the local variables, which hold the key in many forms."""
+    """Report a failed lookup. Sentry sends local variables, which hold the key in several forms."""
     anahtar = os.environ["VAIROSMS_API_KEY"]
     musteriler = {anahtar: "by its key"}
     settings = {"panel": {"anahtar": [anahtar], "adres": f"{base_url}?api_key={quote(anahtar)}"}}

@@ -1,4 +1,4 @@
-"""A real reverse proxy between: nginx in front of the sandbox panel."""
+"""nginx as a reverse proxy in front of the sandbox panel."""
 
 import asyncio
 import subprocess
@@ -20,15 +20,15 @@ from vairosms_async import (
 )
 from vairosms_async.sandbox import Fault, SandboxPanel
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed; .ci/run does it")
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
-ONCE = RetryPolicy(attempts=1)
+NO_RETRIES = RetryPolicy(attempts=1)
 
-HTTP = """
+HTTP_BLOCK = """
     limit_req_zone $binary_remote_addr zone=all:1m rate=50r/s;
     server {{
         listen 127.0.0.1:{port};
-        {extra}
+        {server}
         location / {{
             proxy_pass http://127.0.0.1:{upstream};
             proxy_http_version 1.1;
@@ -42,10 +42,17 @@ HTTP = """
 
 
 @asynccontextmanager
-async def nginx(folder, upstream, *, extra="", location=""):
-    """Run nginx in front of a port, and give its base URL."""
+async def run_nginx(folder, upstream, *, server="", location=""):
+    """Run nginx in front of a port. Yield the base URL of the panel behind it.
+
+    Args:
+        folder: Where nginx keeps its files.
+        upstream: The port of the panel.
+        server: More directives of the server block.
+        location: More directives of the location block.
+    """
     port = free_port()
-    http = HTTP.format(port=port, upstream=upstream, extra=extra, location=location)
+    http = HTTP_BLOCK.format(port=port, upstream=upstream, server=server, location=location)
     child = await asyncio.create_subprocess_exec(*command(folder, http), stderr=subprocess.DEVNULL)
     try:
         async with asyncio.timeout(10):
@@ -74,8 +81,8 @@ def port_of(panel):
     return int(panel.base_url.split(":")[2].split("/")[0])
 
 
-async def test_through_nginx(panel, tmp_path):
-    async with nginx(tmp_path, port_of(panel), extra="keepalive_requests 20;") as base_url:
+async def test_finds_packets_through_nginx_when_it_closes_connections_often(panel, tmp_path):
+    async with run_nginx(tmp_path, port_of(panel), server="keepalive_requests 20;") as base_url:
         async with VairoSMSClient(KEY, base_url=base_url) as client:
             gonderimler = await client.gather_gonderimler(range(1, 301))
             assert [g.id for g in gonderimler] == list(range(1, 301))
@@ -83,13 +90,14 @@ async def test_through_nginx(panel, tmp_path):
                 await client.get_gonderim(5000)
 
 
-async def test_502_and_504_of_its_own_making(panel, tmp_path):
-    async with nginx(tmp_path, port_of(panel)) as base_url:
-        async with VairoSMSClient(KEY, base_url=base_url, retry=ONCE) as client:
+async def test_502_and_504_of_nginx_are_server_errors_without_aciklama(panel, tmp_path):
+    async with run_nginx(tmp_path, port_of(panel)) as base_url:
+        async with VairoSMSClient(KEY, base_url=base_url, retry=NO_RETRIES) as client:
             panel.fail(Fault("hang"))
             with pytest.raises(VairoSMSServerError, match="an HTML page") as caught:
                 await client.get_gonderim(52)
             assert caught.value.status == 504
+            assert caught.value.aciklama is None
             await panel.stop()
             with pytest.raises(VairoSMSServerError) as caught:
                 await client.get_gonderim(52)
@@ -97,8 +105,10 @@ async def test_502_and_504_of_its_own_making(panel, tmp_path):
             assert caught.value.aciklama is None
 
 
-UPSTREAM = """
-import asyncio, sys
+PANEL_PROGRAM = """
+import asyncio
+import sys
+
 from tests.helpers import KEY
 from vairosms_async.sandbox import SandboxPanel
 
@@ -111,49 +121,57 @@ asyncio.run(main())
 """
 
 
-async def upstream(port):
-    command = [sys.executable, "-c", UPSTREAM, f"{port}"]
+async def start_panel_process(port):
+    """Run a sandbox panel in a child process. Return the process once it serves."""
+    command = [sys.executable, "-c", PANEL_PROGRAM, f"{port}"]
     child = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
     assert (await child.stdout.readline()).strip() == b"ready"
     return child
 
 
-async def test_an_upstream_that_is_killed_and_started_again_in_the_middle(tmp_path):
-    """Some lookups may fail while it is away; every id has its result, and it goes on after."""
+async def test_a_bulk_survives_a_restart_of_the_panel(tmp_path):
+    """Each id gets one result, even if its lookup fails because the panel is down."""
     port = free_port()
-    child = await upstream(port)
+    child = await start_panel_process(port)
     try:
-        async with nginx(tmp_path, port) as base_url:
+        async with run_nginx(tmp_path, port) as base_url:
             policy = RetryPolicy(attempts=8, initial_delay=0.2, max_delay=1)
             async with VairoSMSClient(KEY, base_url=base_url, retry=policy) as client:
-                results = Counter()
+                results_by_id = Counter()
                 async for result in client.iter_gonderimler(range(1, 1001)):
-                    results[result.id] += 1
+                    results_by_id[result.id] += 1
                     if result.error:
                         assert isinstance(result.error, VairoSMSServerError), result.error
-                    if len(results) == 200:
+                    if len(results_by_id) == 200:
                         child.kill()
                         await child.wait()
-                        child = await upstream(port)
-                assert results == Counter(range(1, 1001))
+                        child = await start_panel_process(port)
+                assert results_by_id == Counter(range(1, 1001))
                 assert (await client.get_gonderim(52)).id == 52
     finally:
         child.kill()
         await child.wait()
 
 
-@pytest.mark.parametrize("status", [429, 503])
-async def test_limit_req(panel, tmp_path, status):
-    """It refuses without Retry-After: 429 spaces the lookups, 503 is a panel in trouble."""
+def types_of(outcomes):
+    return {type(outcome) for outcome in outcomes}
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(429, VairoSMSRateLimitError), (503, VairoSMSServerError)]
+)
+async def test_retries_what_limit_req_refuses(panel, tmp_path, status, error):
+    """limit_req sends no Retry-After. A 429 slows the client down, a 503 is a failing server."""
     limit = f"limit_req zone=all burst=5 nodelay; limit_req_status {status};"
-    async with nginx(tmp_path, port_of(panel), location=limit) as base_url:
+    async with run_nginx(tmp_path, port_of(panel), location=limit) as base_url:
         policy = RetryPolicy(attempts=40, initial_delay=0.05, max_delay=0.5)
         async with VairoSMSClient(KEY, base_url=base_url, retry=policy) as client:
             outcomes = await client.gather_gonderimler(range(1, 61), return_exceptions=True)
-            assert {type(o) for o in outcomes} <= {Gonderim, VairoSMSServerError}
+            assert types_of(outcomes) <= {Gonderim, VairoSMSServerError}
             if status == 429:
-                assert {type(o) for o in outcomes} == {Gonderim}
-            once = client.with_options(retry=ONCE)
-            outcomes = await once.gather_gonderimler(range(1, 61), return_exceptions=True)
-            kind = VairoSMSRateLimitError if status == 429 else VairoSMSServerError
-            assert kind in {type(o) for o in outcomes}
+                assert types_of(outcomes) == {Gonderim}
+            without_retries = client.with_options(retry=NO_RETRIES)
+            outcomes = await without_retries.gather_gonderimler(
+                range(1, 61), return_exceptions=True
+            )
+            assert error in types_of(outcomes)

@@ -166,7 +166,7 @@ async def test_behind_a_companys_proxy(monkeypatch, tmp_path, capsys):
         await names["main"]()
     assert "SONLANDI" in capsys.readouterr().out
     assert [method for method, _ in proxy.asked] == ["CONNECT"]
-    assert b"api_key" not in proxy.heard
+    assert b"api_key" not in proxy.received
 
 
 async def test_opentelemetry(panel, monkeypatch):
