@@ -1,4 +1,4 @@
-"""README's text, and what stands in it."""
+"""The text of README.md and README.tr.md, and the code blocks in it."""
 
 import re
 
@@ -7,12 +7,12 @@ from tests.helpers import ROOT
 README, TURKISH = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.tr.md"))
 
 
-def blocks(text, kind=r"\w+"):
-    """Give the fenced blocks of a text, of one language or of all."""
-    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+def blocks(text, language=r"\w+"):
+    """Return the fenced code blocks of a text, by default of all languages."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def snippet_with(word):
-    """Give README's one Python snippet that has a word in it."""
+    """Return the only Python snippet in README.md that contains a word."""
     [code] = [code for code in blocks(README, "python") if word in code]
     return code

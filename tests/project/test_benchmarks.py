@@ -1,4 +1,4 @@
-"""What README says of the benchmarks, and their arithmetic. What they measure is no test."""
+"""README's benchmark table, and the arithmetic behind it. Nothing is measured here."""
 
 import re
 
@@ -9,23 +9,25 @@ from tests.project.readme import README, TURKISH
 RESULTS = ROOT / "docs" / "benchmarks"
 
 
-def test_both_readmes_show_the_results():
+def test_both_readmes_show_the_table_of_the_stored_results():
     table = report.table(report.read(RESULTS))
     assert table in README
     assert report.turkish(table) in TURKISH
-    assert not re.search(
-        r"hand|lookup|worker[^l0-9 ']|memory|answer|times|cores", report.turkish(table)
-    )
 
 
-def test_readme_keeps_the_rest(tmp_path):
+def test_the_turkish_table_has_no_english_words():
+    table = report.turkish(report.table(report.read(RESULTS)))
+    assert not re.search(r"hand|lookup|worker[^l0-9 ']|memory|answer|times|cores", table)
+
+
+def test_a_new_table_replaces_only_the_old_one(tmp_path):
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
-    results = report.read(RESULTS)
+    table = report.table(report.read(RESULTS))
     for _ in range(2):
-        report.put_into(readme, report.table(results))
+        report.put_into(readme, table)
         text = readme.read_text("utf-8")
-        assert text == f"before\n{report.BEGIN}\n{report.table(results)}\n{report.END}\nafter\n"
+        assert text == f"before\n{report.BEGIN}\n{table}\n{report.END}\nafter\n"
 
 
 def test_contenders_take_turns_and_are_compared_round_by_round():
@@ -38,7 +40,7 @@ def test_contenders_take_turns_and_are_compared_round_by_round():
 
         return measure
 
-    # The machine is twice as slow in the second round; a costs half of b in each.
+    # In the second round the machine is half as fast. "a" costs half as much as "b" in rounds 1, 2.
     contenders = {"a": contender("a", [1.0, 2.0, 1.0]), "b": contender("b", [2.0, 4.0, 1.0])}
     costs = compare.in_turns(contenders, 3)
     assert calls == ["a", "b", "b", "a", "a", "b"]
