@@ -6,7 +6,7 @@
     GET  /gonderim/{id}    the record of one packet
     POST /gonderimler      {"ids": [52, 61]}: JSON Lines, one line per packet in order of completion
 
-The service has no authentication. Put it behind a proxy that has, before others can reach it.
+The service has no authentication. Put it behind a proxy that authenticates callers.
 """
 
 import asyncio

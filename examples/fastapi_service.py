@@ -12,7 +12,7 @@
 ``uvicorn fastapi_service:app`` works too, but then a shutdown waits for running bulks, or cuts them
 off after ``--timeout-graceful-shutdown`` seconds.
 
-The service has no authentication. Put it behind a proxy that has, before others can reach it.
+The service has no authentication. Put it behind a proxy that authenticates callers.
 """
 
 import asyncio
