@@ -226,7 +226,7 @@ REFUSED = {
     "no key file": (["ids", "-o", "out", "--api-key-file", "x"], "x: No such file or directory"),
     "an empty key file": (["ids", "-o", "out", "--api-key-file", "empty"], "holds no API key"),
     "no text": (["ids", "-o", "out", "--api-key-file", "bytes"], "not UTF-8 text"),
-    "two words": (["ids", "-o", "out", "--api-key-file", "words"], "words holds a blank"),
+    "two words": (["ids", "-o", "out", "--api-key-file", "words"], "words contains a blank"),
 }
 
 

@@ -40,7 +40,7 @@ def test_a_private_authority(panel):
     assert get(panel).code == 0
     ran = get(panel, SSL_CERT_FILE=None)
     assert ran.code == 1
-    assert "its authority is not known here" in ran.out
+    assert "is signed by an unknown authority" in ran.out
     assert "SSL_CERT_FILE" in ran.out
 
 
@@ -74,7 +74,7 @@ def test_a_proxy_with_a_password(panel):
         assert get(panel, HTTPS_PROXY=f"http://ayse:parola@{proxy.address}").code == 0
         ran = get(panel, HTTPS_PROXY=f"http://ayse:yanlis-parola@{proxy.address}")
         assert ran.code == 1
-        assert "the proxy refused the way to 127.0.0.1" in ran.out
+        assert "the proxy refused a connection to 127.0.0.1" in ran.out
         assert "yanlis" not in ran.out + ran.err
 
 

@@ -119,7 +119,7 @@ async def test_an_api_key_passed_as_an_id_is_not_shown(client, given):
 
 
 async def test_the_error_for_a_float_id_says_to_pass_an_int(client):
-    with pytest.raises(VairoSMSInvalidIdError, match=r"(?i)a float may have lost digits"):
+    with pytest.raises(VairoSMSInvalidIdError, match=r"(?i)A float may have lost digits"):
         await client.get_gonderim(np.float64(52))
 
 

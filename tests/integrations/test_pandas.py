@@ -32,7 +32,7 @@ async def test_a_column_without_gaps_can_be_passed_as_ids(client, column):
 async def test_rejects_a_float_column_and_says_why(panel, client):
     """pandas reads integers with a gap from CSV as floats, and large ids lose digits in them."""
     ids = pd.read_csv(io.StringIO("paket_id,ad\n52,a\n,b\n61,c\n"))["paket_id"].dropna()
-    with pytest.raises(VairoSMSInvalidIdError, match="a float may have lost digits"):
+    with pytest.raises(VairoSMSInvalidIdError, match="A float may have lost digits"):
         await client.gather_gonderimler(ids)
     assert panel.requests == 0
     assert len(await client.gather_gonderimler(ids.astype("Int64"))) == 2

@@ -154,7 +154,7 @@ async def test_a_proxy_that_refuses_the_password_is_an_error_without_it(
         use_proxy(proxy, credentials)
         error = await failed_lookup(panel.base_url, session, secret="yanlis")
     assert error.reason == "proxy"
-    assert "the proxy refused the way to 127.0.0.1" in str(error)
+    assert "the proxy refused a connection to 127.0.0.1" in str(error)
     assert "(HTTP 407)" in str(error)
     assert panel.requests == 0
 
@@ -198,5 +198,5 @@ async def test_an_unknown_authority_behind_the_proxy_is_a_tls_error(panel, proxy
         error = await failed_lookup(panel.base_url, session)
     assert proxy.asked == [connect_request(panel)]
     assert error.reason == "tls"
-    assert "its authority is not known here" in str(error)
+    assert "is signed by an unknown authority" in str(error)
     assert panel.requests == 0

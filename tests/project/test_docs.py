@@ -25,7 +25,8 @@ PUBLIC = {
 def public_members():
     """Yield each public class, function, method and property with its full name."""
     for name, thing in PUBLIC.items():
-        yield name, thing
+        if callable(thing):  # a constant such as MAX_ID has no docstring of its own
+            yield name, thing
         if inspect.isclass(thing):
             for attribute, value in vars(thing).items():
                 if not attribute.startswith("_") and (callable(value) or type(value) is property):
