@@ -1,4 +1,4 @@
-"""A panel to try things on: a real HTTP server on loopback that behaves as VairoSMS' does.
+"""A fake VairoSMS panel for tests and demonstrations: a real HTTP server on loopback.
 
 ::
 

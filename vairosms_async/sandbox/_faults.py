@@ -1,4 +1,4 @@
-"""What can go wrong on request: faults that the sandbox panel commits on the wire."""
+"""Faults that the sandbox panel can answer with."""
 
 import asyncio
 import random
@@ -10,25 +10,26 @@ from typing import Literal, cast
 from aiohttp import web
 from attrs import define, field, frozen, validators
 
-_HTML = (
-    "<!DOCTYPE html><html lang='tr'><head><title>Bakım</title></head>"
-    "<body><h1>Sistem bakımda</h1><p>Lütfen daha sonra tekrar deneyin.</p></body></html>"
-)
+_HTML = "<!DOCTYPE html><html lang='tr'><title>Bakım</title><h1>Sistem bakımda</h1></html>"
 
 
 @frozen
 class Fault:
-    """One way for an answer to fail.
+    """One way for a request to the sandbox panel to fail.
 
     Attributes:
-        kind: ``"status"``: a JSON answer ``durum: false`` with `status`. ``"html"``: an HTML
-            page with `status`, as a maintenance page or a proxy has it. ``"reset"``: the
-            connection is reset before an answer. ``"hang"``: no answer at all. ``"cut"``: the
-            connection ends in the middle of the body.
+        kind: ``"status"`` (default): a JSON error with ``durum: false`` and `status`.
+            ``"html"``: an HTML page with `status`, as proxies and maintenance pages send.
+            ``"reset"``: the panel resets the connection instead of answering. ``"hang"``: the
+            panel does not answer until it stops. ``"cut"``: the panel closes the connection in
+            the middle of the body.
         status: The HTTP status of ``"status"`` and ``"html"`` (default 503).
-        retry_after: The answer's ``Retry-After`` (a number of seconds, or a str to send as it
-            is); None (default) for none.
-        aciklama: The words of ``"status"``.
+        retry_after: The ``Retry-After`` header of ``"status"`` and ``"html"``, in seconds, or a
+            str to send unchanged. None (default): no header.
+        aciklama: The error text of ``"status"``.
+
+    Raises:
+        ValueError: ``kind`` is not one of these.
     """
 
     kind: Literal["status", "html", "reset", "hang", "cut"] = field(
@@ -39,7 +40,7 @@ class Fault:
     aciklama: str = "Sistem geçici olarak hizmet veremiyor."
 
 
-PASSING = (
+TEMPORARY_FAULTS = (
     Fault("status", 500),
     Fault("status", 502),
     Fault("html", 503),
@@ -47,52 +48,53 @@ PASSING = (
     Fault("reset"),
     Fault("cut"),
 )
-"""Faults that come and go, for a `fault_rate`."""
+"""Faults that a retry gets past. `fault_rate` picks from them."""
 
 
 @define
-class _Ordered:
+class _QueuedFault:
     fault: Fault
     times: int | None
     id: int | None
 
 
-class Faults:
-    """Which fault, if any, the next request meets."""
+class FaultQueue:
+    """Decides which fault, if any, the next request gets."""
 
     def __init__(self, rate: float, seed: int) -> None:
         self._rate = rate
-        self._rng = random.Random(seed)  # noqa: S311 (faults to play with)
-        self._ordered: list[_Ordered] = []
+        self._rng = random.Random(seed)  # noqa: S311 (not for security)
+        self._queue: list[_QueuedFault] = []
 
-    def order(self, faults: Sequence[Fault], times: int | None, gonderim_id: int | None) -> None:
-        """Have requests, of one packet or of any, meet these faults in turn."""
+    def add(self, faults: Sequence[Fault], times: int | None, gonderim_id: int | None) -> None:
+        """Queue faults for the next requests; see `SandboxPanel.fail`."""
         if times is not None and times < 1:
-            raise ValueError(f"times must be 1 or more, or None for ever, not {times!r}")
+            raise ValueError(f"times must be 1 or more, or None for no limit, not {times!r}")
         if not all(isinstance(fault, Fault) for fault in faults):
-            raise TypeError(f"faults must be like Fault('reset'), not {faults!r}")
-        self._ordered += [_Ordered(fault, times, gonderim_id) for fault in faults]
+            raise TypeError(f"faults must be Fault objects such as Fault('reset'), not {faults!r}")
+        self._queue.extend(_QueuedFault(fault, times, gonderim_id) for fault in faults)
 
     def clear(self) -> None:
-        """Take back all that was ordered."""
-        self._ordered.clear()
+        """Drop all queued faults."""
+        self._queue = []  # a new list, as `take` may be using the old one in another thread
 
-    def next(self, gonderim_id: int | None) -> Fault | None:
-        """Take the fault that a request for this packet meets."""
-        for order in self._ordered:
-            if order.id is None or order.id == gonderim_id:
-                if order.times is not None:
-                    order.times -= 1
-                    if not order.times:
-                        self._ordered.remove(order)
-                return order.fault
-        return self._rng.choice(PASSING) if self._rng.random() < self._rate else None
+    def take(self, gonderim_id: int | None) -> Fault | None:
+        """Return the fault for a request for this packet, or None."""
+        queue = self._queue
+        for queued in queue:
+            if queued.id is None or queued.id == gonderim_id:
+                if queued.times is not None:
+                    queued.times -= 1
+                    if not queued.times:
+                        queue.remove(queued)
+                return queued.fault
+        return self._rng.choice(TEMPORARY_FAULTS) if self._rng.random() < self._rate else None
 
 
-async def commit(
-    fault: Fault, request: web.Request, answer: bytes, stopping: asyncio.Event
+async def respond_with_fault(
+    fault: Fault, request: web.Request, answer: web.Response, stopping: asyncio.Event
 ) -> web.StreamResponse:
-    """Answer a request as the fault has it; `answer` is what it would have got."""
+    """Answer a request with a fault; `answer` is what ``"cut"`` truncates."""
     headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after}"}
     if fault.kind == "status":
         body = {"durum": False, "aciklama": fault.aciklama}
@@ -101,19 +103,20 @@ async def commit(
         return web.Response(
             text=_HTML, content_type="text/html", status=fault.status, headers=headers
         )
-    # A handler is cancelled when its connection is lost, so here there is one.
+    # aiohttp cancels the handler when the connection is lost, so there is a transport here.
     transport = cast(asyncio.Transport, request.transport)
     if fault.kind == "cut":
+        whole = cast(bytes, answer.body)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        response.content_length = len(answer)
+        response.content_length = len(whole)
         await response.prepare(request)
-        await response.write(answer[: len(answer) // 2])
+        await response.write(whole[: len(whole) // 2])
         transport.close()
         return response
     if fault.kind == "hang":
         await stopping.wait()
-    # With a linger time of zero the kernel sends RST, not FIN.
+    # With a linger time of zero the kernel sends RST instead of FIN.
     sock = transport.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
-    return web.Response()  # to nobody
+    return web.Response()  # aiohttp needs a response; the connection is closed

@@ -1,4 +1,4 @@
-"""The sandbox panel's packets: the provider's two examples, and as many more as one likes."""
+"""The sandbox panel's packets: the provider's two examples, and generated ones."""
 
 import random
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from vairosms_async._errors import VairoSMSResponseError
 from vairosms_async._models import Gonderim, PaketDurum
 
 Packet = dict[str, Any]
-"""A packet as the panel's JSON has it."""
+"""A packet in the panel's JSON shape."""
 
 EXAMPLES: dict[int, Packet] = {
     52: {
@@ -51,33 +51,33 @@ EXAMPLES: dict[int, Packet] = {
         },
     },
 }
-"""The packets of the provider's page "API Desteği - Gönderim Bilgisi", as they stand there."""
+"""The two packets on the provider's page "API Desteği - Gönderim Bilgisi", unchanged."""
 
-_EPOCH = datetime(2026, 1, 1, 9, 0)  # noqa: DTZ001 (the panel's times have no zone)
+_EPOCH = datetime(2026, 1, 1, 9, 0)  # noqa: DTZ001 (the panel's times have no time zone)
 _BASLIKLAR = ("08505326480", "BAŞLIK", "VAIROSMS", "İSTANBUL", "ŞUBE ÇAĞRI")
 _KODLAR = ("INVALID_SOURCE_ADDRESS", "INVALID_DESTINATION_ADDRESS", "MESSAGE_TOO_LONG")
 
 
 @frozen
-class Script:
-    """What a packet is at first, and what it turns into `after` seconds."""
+class TimedPacket:
+    """A packet, and what it becomes after `after` seconds if `then` is not None."""
 
     packet: Packet
     then: Packet | None = None
     after: float = 0.0
 
     def at(self, elapsed: float) -> Packet:
-        """Give the packet as it is `elapsed` seconds after its story began."""
+        """Return the packet as it is after `elapsed` seconds."""
         return self.packet if self.then is None or elapsed < self.after else self.then
 
 
-def seeded(seed: int, gonderim_id: int, settle_time: float) -> Script:
-    """Make up packet `gonderim_id`: the same one for the same seed, with no need to keep it.
+def generate_packet(seed: int, gonderim_id: int, settle_time: float) -> TimedPacket:
+    """Generate a packet. The same arguments give the same packet, so none is stored.
 
-    Of a hundred packets about 80 are finished, 5 failed and 15 in progress. Of the latter two
-    thirds turn final in the first `settle_time` seconds of the panel, now and then as failed.
+    About 80 of 100 packets are finished, 5 have failed and 15 are in progress. Of those 15, about
+    10 become final within `settle_time` seconds of the panel's start (1 of them as failed).
     """
-    rng = random.Random(f"{seed}/{gonderim_id}")  # noqa: S311 (packets to play with)
+    rng = random.Random(f"{seed}/{gonderim_id}")  # noqa: S311 (not for security)
     durum, later = rng.choices(
         (
             (PaketDurum.SONLANDI, None),
@@ -105,10 +105,8 @@ def seeded(seed: int, gonderim_id: int, settle_time: float) -> Script:
         "log": None,
     }
     kod, after = rng.choice(_KODLAR), settle_time * rng.uniform(0.1, 1.0)
-    first, last = _in_state(packet, durum, kod), None
-    if later is not None:
-        last = _in_state(packet, later, kod)
-    return Script(first, last, after)
+    then = None if later is None else _in_state(packet, later, kod)
+    return TimedPacket(_in_state(packet, durum, kod), then, after)
 
 
 def _in_state(packet: Packet, durum: PaketDurum, kod: str) -> Packet:
@@ -127,7 +125,7 @@ def _in_state(packet: Packet, durum: PaketDurum, kod: str) -> Packet:
 
 
 def as_packet(gonderim: Gonderim | Mapping[str, Any]) -> Packet:
-    """Read a packet that a caller gives, in either shape."""
+    """Return a caller's record or JSON object as a packet, or raise ValueError."""
     if isinstance(gonderim, Gonderim):
         return gonderim_to_dict(gonderim)
     try:

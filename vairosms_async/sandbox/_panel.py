@@ -1,4 +1,4 @@
-"""`SandboxPanel`: the documented panel as an aiohttp.web server on loopback."""
+"""`SandboxPanel`: the documented panel, served on loopback by aiohttp.web."""
 
 import asyncio
 import hmac
@@ -7,13 +7,14 @@ import logging
 import math
 import random
 import ssl
-import time
+import threading
 from collections import Counter, deque
 from collections.abc import Mapping
-from types import TracebackType
+from contextlib import suppress
 from typing import Any, Self
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from attrs import frozen
 
 from vairosms_async._endpoint import is_loopback, redact_url
@@ -21,16 +22,16 @@ from vairosms_async._models import Gonderim
 from vairosms_async._validate import parse_digits
 from vairosms_async._wire import API_KEY_HATALI
 
-from ._faults import Fault, Faults, commit
-from ._packets import EXAMPLES, Packet, Script, as_packet, seeded
-from ._thread import InThread
+from ._faults import Fault, FaultQueue, respond_with_fault
+from ._packets import EXAMPLES, Packet, TimedPacket, as_packet, generate_packet
+from ._thread import ThreadedServer
 
 _ROOT = "/Panel/api/v1"
-_LOGGED_REQUESTS = 10_000
+_MAX_LOGGED_REQUESTS = 10_000
 
 
-def _without_key(record: logging.LogRecord) -> bool:
-    # aiohttp logs a request that it cannot read as it came, in its message and its exception.
+def _redact_key(record: logging.LogRecord) -> bool:
+    # aiohttp logs an invalid request unchanged, in its message and its exception.
     text = record.getMessage()
     if record.exc_info:
         text += "\n" + logging.Formatter().formatException(record.exc_info)
@@ -39,19 +40,18 @@ def _without_key(record: logging.LogRecord) -> bool:
 
 
 _logger = logging.getLogger("vairosms_async.sandbox")
-_logger.addFilter(_without_key)
+_logger.addFilter(_redact_key)
 
 
 @frozen
 class SandboxRequest:
-    """A request that the panel has answered, as `SandboxPanel.request_log` holds it.
+    """A request in `SandboxPanel.request_log`.
 
     Attributes:
-        method: The HTTP method, ``"GET"``.
-        path: The URL's path, without the query and so without the key.
-        time: When the request arrived, in seconds since the panel started.
-        status: The HTTP status of the answer; None if the panel sent no complete answer (a fault
-            such as ``"reset"``, or the client closed the connection).
+        method: The HTTP method, such as ``"GET"``.
+        path: The path of the URL. The query is left out, as it contains the API key.
+        time: When the request arrived, in seconds after the panel's start.
+        status: The HTTP status of the answer. None if the connection closed before its end.
     """
 
     method: str
@@ -60,42 +60,40 @@ class SandboxRequest:
     status: int | None
 
 
-class SandboxPanel(InThread):
-    """A panel on loopback, for demonstrations and for the tests of your own services.
+class SandboxPanel(ThreadedServer):
+    """A fake panel on loopback, for demonstrations and for the tests of your own services.
 
-    It knows the provider's two examples (packets 52 and 61) and ``packets`` made-up ones in all
-    three states, some of which turn final while you poll. A wrong key gets 401, an unknown id 404;
-    faults, latency and a rate limit can be asked for; counters tell what reached it.
+    It has the provider's two example packets (52 and 61) and ``packets`` generated ones, some of
+    which become final while you poll. A wrong key gets 401 and an unknown id 404. Other paths get
+    404 and other methods 405, in plain text and without latency, faults or rate limit.
 
-    ``async with`` runs it on the event loop, ``with`` in a thread of its own, for tests that have
-    no event loop or block it. All its methods but `start` and `stop` may be called from any thread;
-    copy ``requests_by_id`` before you loop over it while requests come.
+    ``async with`` runs the panel on your event loop. ``with`` runs it in a thread, for tests that
+    have no event loop or block it. You can use everything but `start` and `stop` from any thread.
+    While requests arrive, iterate over a copy of ``requests_by_id`` or ``request_log``.
 
     Args:
-        api_key: The key it accepts.
-        packets: How many made-up packets there are, with ids from 1 to this number.
-        seed: Which ones: the same number gives the same packets.
-        settle_time: Seconds after the start by which packets that turn final have done so.
-        latency: Seconds before each answer: a number, or a (lowest, highest) pair.
-        rate_limit: (requests, seconds): more requests than that in a window of that length get
-            429 with ``Retry-After``. None: no limit.
-        fault_rate: Share of requests, 0 to 1, that meet a random fault which passes on retry.
+        api_key: The only key that the panel accepts (also an attribute).
+        packets: The number of generated packets (default 1000). Their ids start at 1.
+        seed: The seed of the generated packets (default 52): the same seed gives the same packets.
+        settle_time: Seconds after the start when the last packet becomes final (default 5.0).
+        latency: Seconds before each answer (default 0.0): a number, or a (lowest, highest) pair.
+        rate_limit: (requests, seconds): the most requests in a window of that length. Further ones
+            get 429 with ``Retry-After``. None (default): no limit.
+        fault_rate: The share of requests that fail with a random temporary fault: 0 (default) to 1.
         host: The loopback address to listen on.
-        port: The port; 0 takes a free one.
-        ssl_context: A server context; the panel then speaks https.
+        port: The port to listen on. 0 (default): any free port.
+        ssl_context: A server-side context. If given, the panel serves https.
 
     Raises:
-        ValueError: ``host`` is not loopback.
+        ValueError: ``host`` is not a loopback address, or ``latency`` is invalid.
 
     Attributes:
-        api_key: The key it accepts.
-        latency: As given; it may be changed while the panel runs.
-        request_log: The latest 10,000 requests, in the order of their answers, each a
-            `SandboxRequest`.
-        requests: Requests received.
-        requests_by_id: The same by packet id.
-        in_flight: Requests being answered now.
-        peak_in_flight: The most there were at the same time.
+        requests: The number of requests received, including those for other paths.
+        requests_by_id: The number of lookups per packet id.
+        in_flight: The number of requests being answered now.
+        peak_in_flight: The largest value of ``in_flight`` so far.
+        request_log: The latest 10,000 requests, each a `SandboxRequest`. The panel appends a
+            request when it has answered it or the connection is lost.
     """
 
     def __init__(
@@ -113,24 +111,19 @@ class SandboxPanel(InThread):
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         if not is_loopback(host):
-            raise ValueError("a SandboxPanel listens on loopback only")
+            raise ValueError(f"host must be a loopback address such as 127.0.0.1, not {host!r}")
         self.api_key = api_key
-        self._packets = packets
-        self._seed = seed
-        self._settle_time = settle_time
-        self.latency: float | tuple[float, float] = latency
-        if rate_limit is not None:
-            _, _ = rate_limit  # now, and not in the middle of a test
-        self._rate_limit = rate_limit
+        self._packets, self._seed, self._settle_time = packets, seed, settle_time
+        self.latency = latency
+        limit: tuple[float, float] = rate_limit or (math.inf, 0.0)
+        self._allowed, self._per_seconds = limit
         self._host, self._port, self._ssl_context = host, port, ssl_context
-        self._faults = Faults(fault_rate, seed)
-        self._rng = random.Random(seed)  # noqa: S311 (latencies to play with)
-        self._scripts = {i: (Script(packet), 0.0) for i, packet in EXAMPLES.items()}
-        self._clock = time.monotonic
-        self._started = 0.0
-        self._window = (-math.inf, 0)
+        self._faults = FaultQueue(fault_rate, seed)
+        self._rng = random.Random(seed)  # noqa: S311 (not for security)
+        self._added = {i: (TimedPacket(packet), 0.0) for i, packet in EXAMPLES.items()}
         self._stopping = asyncio.Event()
         self._runner: web.AppRunner | None = None
+        self._lock = threading.Lock()  # for the counters
         self.in_flight: int = 0
         self.reset_counters()
 
@@ -138,24 +131,38 @@ class SandboxPanel(InThread):
         where = self.base_url if self._runner else "not running"
         return f"<{type(self).__name__} {where}>"
 
+    @property
+    def latency(self) -> float | tuple[float, float]:
+        """Seconds before each answer, as in the constructor. You can set it at any time."""
+        return self._latency
+
+    @latency.setter
+    def latency(self, latency: float | tuple[float, float]) -> None:
+        self._latency_range = _latency_range(latency)
+        self._latency = latency
+
     def reset_counters(self) -> None:
-        """Count from zero again."""
-        self.requests: int = 0
-        self.requests_by_id: Counter[int] = Counter()
-        self.peak_in_flight: int = self.in_flight
-        self.request_log: deque[SandboxRequest] = deque(maxlen=_LOGGED_REQUESTS)
-        self._peers: set[Any] = set()
+        """Set the counters to 0 and start an empty `request_log`.
+
+        Requests in flight still count in `in_flight` and `peak_in_flight`, but are not logged.
+        """
+        with self._lock:
+            self.requests: int = 0
+            self.requests_by_id: Counter[int] = Counter()
+            self.peak_in_flight: int = self.in_flight
+            self.request_log = deque[SandboxRequest](maxlen=_MAX_LOGGED_REQUESTS)
+            self._peers: set[Any] = set()
 
     @property
     def connections(self) -> int:
-        """How many different connections requests came over."""
+        """The number of connections that requests arrived on."""
         return len(self._peers)
 
     @property
     def base_url(self) -> str:
-        """The API root, for a client's ``base_url``. There is one once the panel has started."""
+        """The client's ``base_url``. `RuntimeError` is raised if the panel is not running."""
         if self._runner is None:
-            raise RuntimeError("the SandboxPanel is not running")
+            raise RuntimeError("the SandboxPanel is not running: start it using async with or with")
         host, port = self._runner.addresses[0][:2]
         scheme = "http" if self._ssl_context is None else "https"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{_ROOT}"
@@ -167,57 +174,53 @@ class SandboxPanel(InThread):
         then: Gonderim | Mapping[str, Any] | None = None,
         after: float = 0.0,
     ) -> None:
-        """Add a packet, or replace the one with its id.
+        """Add a packet, or replace the packet with the same id.
 
         Args:
             gonderim: The packet, as a record or in the panel's JSON shape.
-            then: What it turns into.
-            after: Seconds from now until it does.
+            then: What the packet becomes. None (default): it does not change.
+            after: Seconds from now until it does (default 0.0).
 
         Raises:
-            ValueError: It is no packet; the message names the fields.
+            ValueError: A packet has missing or invalid fields; the message names them.
         """
         packet, last = as_packet(gonderim), None if then is None else as_packet(then)
-        self._scripts[packet["id"]] = Script(packet, last, after), self._now()
+        self._added[packet["id"]] = TimedPacket(packet, last, after), self._now()
 
     def fail(self, *faults: Fault, times: int | None = 1, id: int | None = None) -> None:
-        """Let requests meet faults, in the order given.
+        """Make the next requests fail.
 
         Args:
-            faults: What they meet.
-            times: How many requests meet each; None for all, until `clear_faults`.
-            id: Only requests for this packet; None (default) for any.
+            faults: The faults, which are used one after the other.
+            times: How many requests get each fault (default 1). None: all, until `clear_faults`.
+            id: The id of the packet whose requests fail. None (default): any request.
 
         Raises:
             ValueError: ``times`` is below 1.
-            TypeError: One of them is no `Fault`.
+            TypeError: An argument is not a `Fault`.
         """
-        self._faults.order(faults, times, id)
+        self._faults.add(faults, times, id)
 
     def clear_faults(self) -> None:
-        """Take back what `fail` asked for."""
+        """Drop the faults that `fail` added."""
         self._faults.clear()
 
     async def start(self) -> None:
-        """Start to listen.
+        """Start listening.
 
         Raises:
-            RuntimeError: It is running already.
-            OSError: The port is taken.
+            RuntimeError: The panel is already running.
+            OSError: The port is in use.
         """
         if self._runner is not None:
-            raise RuntimeError("the SandboxPanel is running already")
+            raise RuntimeError("this SandboxPanel is already running")
         self._clock, self._stopping = asyncio.get_running_loop().time, asyncio.Event()
-        self._started = self._clock()
-        app = web.Application()
+        self._started, self._window = self._clock(), (-math.inf, 0)
+        app = web.Application(middlewares=[self._record])
         app.router.add_get(_ROOT + "/GonderimBilgisi/{id}", self._handle)
-        # No access log: the request line has the key in it, be it a sandbox's.
+        # No access log: request lines contain the key.
         runner = web.AppRunner(
-            app,
-            access_log=None,
-            logger=_logger,
-            handler_cancellation=True,
-            shutdown_timeout=0.5,
+            app, access_log=None, logger=_logger, handler_cancellation=True, shutdown_timeout=0.5
         )
         await runner.setup()
         site = web.TCPSite(
@@ -231,7 +234,7 @@ class SandboxPanel(InThread):
         self._runner = runner
 
     async def stop(self) -> None:
-        """Stop to listen and end all connections."""
+        """Stop listening and close all connections."""
         self._stopping.set()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -241,89 +244,89 @@ class SandboxPanel(InThread):
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.stop()
+
+    @web.middleware
+    async def _record(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Count and log each request, on unknown paths too."""
+        with self._lock:
+            self.requests += 1
+            self._peers.add(request.get_extra_info("peername"))
+            self.in_flight += 1
+            self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+            request_log = self.request_log
+        arrived, status = self._now(), None
+        try:
+            response = await handler(request)
+        except web.HTTPException as exc:
+            status = exc.status
+            raise
+        else:
+            if request.transport is not None and not request.transport.is_closing():
+                status = response.status  # no fault has closed the connection
+            return response
+        finally:
+            with self._lock:
+                self.in_flight -= 1
+                request_log.append(SandboxRequest(request.method, request.path, arrived, status))
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         asked = request.match_info["id"]
         gonderim_id = parse_digits(asked)
-        self.requests += 1
         if gonderim_id is not None:
             self.requests_by_id[gonderim_id] += 1
-        self._peers.add(request.get_extra_info("peername"))
-        self.in_flight += 1
-        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
-        arrived, status = self._now(), None
-        try:
-            latency = self.latency if isinstance(self.latency, tuple) else (self.latency,) * 2
-            if any(latency):
-                await asyncio.sleep(self._rng.uniform(*latency))
-            response = await self._answer(request, gonderim_id)
-            if request.transport is not None and not request.transport.is_closing():
-                status = response.status  # otherwise a fault has closed the connection
-            return response
-        finally:
-            self.in_flight -= 1
-            self.request_log.append(SandboxRequest(request.method, request.path, arrived, status))
+        if any(self._latency_range):
+            await asyncio.sleep(self._rng.uniform(*self._latency_range))
+        return await self._answer(request, gonderim_id)
 
     async def _answer(self, request: web.Request, gonderim_id: int | None) -> web.StreamResponse:
-        fault = self._faults.next(gonderim_id)
+        packet = self._packet_now(gonderim_id)
+        answer = _json_answer(packet or "Gönderim bulunamadı.", 200 if packet else 404)
+        fault = self._faults.take(gonderim_id)
         if fault is not None:
-            body = _json({"durum": True, "aciklama": self._find(gonderim_id)})
-            return await commit(fault, request, body, self._stopping)
+            return await respond_with_fault(fault, request, answer, self._stopping)
         key = request.query.get("api_key", "")
         if not hmac.compare_digest(key.encode(), self.api_key.encode()):
-            return _refuse(401, API_KEY_HATALI)
-        wait = self._over_limit()
-        if wait is not None:
-            return _refuse(429, "Çok fazla istek gönderildi.", {"Retry-After": f"{wait}"})
-        packet = self._find(gonderim_id)
-        if packet is None:
-            return _refuse(404, "Gönderim bulunamadı.")
-        return web.Response(
-            body=_json({"durum": True, "aciklama": packet}), content_type="application/json"
-        )
+            return _json_answer(API_KEY_HATALI, 401)
+        retry_after = self._count_in_window()
+        if retry_after is not None:
+            return _json_answer(
+                "Çok fazla istek gönderildi.", 429, {"Retry-After": f"{retry_after}"}
+            )
+        return answer
 
-    def _find(self, gonderim_id: int | None) -> Packet | None:
-        if gonderim_id in self._scripts:
-            script, since = self._scripts[gonderim_id]
-            return script.at(self._now() - since)
+    def _packet_now(self, gonderim_id: int | None) -> Packet | None:
+        if gonderim_id in self._added:
+            packet, since = self._added[gonderim_id]
+            return packet.at(self._now() - since)
         if gonderim_id is None or not 1 <= gonderim_id <= self._packets:
             return None
-        return seeded(self._seed, gonderim_id, self._settle_time).at(self._now())
+        return generate_packet(self._seed, gonderim_id, self._settle_time).at(self._now())
 
     def _now(self) -> float:
-        """Seconds since the start; 0 before it."""
+        """Return the seconds since the start, or 0 before it."""
         return self._clock() - self._started if self._runner else 0.0
 
-    def _over_limit(self) -> int | None:
-        """Count a request; say after how many whole seconds to come back if it is one too many."""
-        if self._rate_limit is None:
-            return None
-        allowed, seconds = self._rate_limit
-        began, count = self._window
-        now = self._now()
-        if now >= began + seconds:
+    def _count_in_window(self) -> int | None:
+        """Count a request; if it exceeds the rate limit, return the seconds to wait, rounded up."""
+        now, (began, count) = self._now(), self._window
+        if now >= began + self._per_seconds:
             began, count = now, 0
         self._window = began, count + 1
-        return None if count < allowed else math.ceil(began + seconds - now)
+        return None if count < self._allowed else math.ceil(began + self._per_seconds - now)
 
 
-def _json(answer: Any) -> bytes:
-    return json.dumps(answer, ensure_ascii=False).encode()
+def _latency_range(latency: float | tuple[float, float]) -> tuple[float, float]:
+    with suppress(TypeError, ValueError):
+        lowest, highest = latency if isinstance(latency, tuple) else (latency, latency)
+        if 0 <= lowest <= highest < math.inf:
+            return lowest, highest
+    raise ValueError(f"latency must be seconds >= 0 or a (lowest, highest) pair, not {latency!r}")
 
 
-def _refuse(
-    status: int, aciklama: str, headers: Mapping[str, str] | None = None
-) -> web.StreamResponse:
-    return web.Response(
-        body=_json({"durum": False, "aciklama": aciklama}),
-        content_type="application/json",
-        status=status,
-        headers=headers,
-    )
+def _json_answer(
+    aciklama: Packet | str, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    body = json.dumps({"durum": status == 200, "aciklama": aciklama}, ensure_ascii=False).encode()
+    return web.json_response(body=body, status=status, headers=headers)

@@ -1,18 +1,17 @@
-"""A server in a thread of its own, for tests and programs that have no event loop, or block it."""
+"""Run a server in a thread, for code that has no event loop or blocks it."""
 
 import asyncio
 import threading
 from abc import ABC, abstractmethod
 from concurrent.futures import Future
-from types import TracebackType
 from typing import Self
 
 _Running = tuple[asyncio.AbstractEventLoop, asyncio.Event]
-"""The thread's event loop, and what stops the server on it."""
+"""The thread's event loop, and the event that stops the server."""
 
 
-class InThread(ABC):
-    """Runs what has `start` and `stop`, for the length of a ``with``, in a thread of its own."""
+class ThreadedServer(ABC):
+    """Base class of a server that a ``with`` statement runs in its own thread."""
 
     _in_thread = False
     _thread: threading.Thread
@@ -21,15 +20,15 @@ class InThread(ABC):
 
     @abstractmethod
     async def start(self) -> None:
-        """Start to serve."""
+        """Start serving."""
 
     @abstractmethod
     async def stop(self) -> None:
-        """Stop to serve."""
+        """Stop serving."""
 
     def __enter__(self) -> Self:
         if self._in_thread:
-            raise RuntimeError("it is running in a thread already")
+            raise RuntimeError(f"this {type(self).__name__} is already running in a thread")
         started = self._thread_started = Future[_Running]()
         ended = self._thread_ended = Future[None]()
         self._thread = threading.Thread(
@@ -47,12 +46,7 @@ class InThread(ABC):
         self._in_thread = True
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         _stop(self._thread_started)
         self._thread.join()
         self._in_thread = False
@@ -65,16 +59,16 @@ def _stop(started: "Future[_Running]") -> None:
         loop.call_soon_threadsafe(stop.set)
 
 
-def _run(server: InThread, started: "Future[_Running]", ended: "Future[None]") -> None:
+def _run(server: ThreadedServer, started: "Future[_Running]", ended: "Future[None]") -> None:
     try:
         asyncio.run(_serve(server, started))
-    except BaseException as exc:  # noqa: BLE001 (whoever enters or leaves hears of it)
+    except BaseException as exc:  # noqa: BLE001 (raised again by __enter__ or __exit__)
         (ended if started.done() else started).set_exception(exc)
     else:
         ended.set_result(None)
 
 
-async def _serve(server: InThread, started: "Future[_Running]") -> None:
+async def _serve(server: ThreadedServer, started: "Future[_Running]") -> None:
     stop = asyncio.Event()
     await server.start()
     started.set_result((asyncio.get_running_loop(), stop))

@@ -1,6 +1,6 @@
 """pytest fixtures: a sandbox panel for each test, and a client for it.
 
-One line in the ``conftest.py`` of your tests' root folder switches them on::
+To enable them, add one line to the ``conftest.py`` in the root folder of your tests::
 
     pytest_plugins = ["vairosms_async.sandbox.plugin"]
 
@@ -8,9 +8,8 @@ One line in the ``conftest.py`` of your tests' root folder switches them on::
         assert (await vairosms_client.get_gonderim(52)).is_final
         assert vairosms_panel.requests == 1
 
-``vairosms_panel`` needs nothing but pytest, and serves tests without an event loop too;
-``vairosms_client`` needs pytest-asyncio (0.24 or newer), in either mode, or anyio's
-plugin.
+``vairosms_panel`` needs only pytest, and works in tests without an event loop too.
+``vairosms_client`` needs pytest-asyncio (0.24 or newer, in either mode) or anyio's plugin.
 """
 
 import inspect
@@ -28,7 +27,7 @@ _MARK = "vairosms_panel"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tell pytest of the mark."""
+    """Register the mark."""
     config.addinivalue_line(
         "markers", f"{_MARK}(**options): options of SandboxPanel for the fixture {_MARK}"
     )
@@ -36,18 +35,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def vairosms_panel(request: pytest.FixtureRequest) -> Iterator[SandboxPanel]:
-    """A `SandboxPanel` for this test, running in a thread of its own.
+    """A `SandboxPanel` for this test, running in a thread.
 
-    ``@pytest.mark.vairosms_panel(packets=50, latency=0.1)`` gives it options, on a test, a class or
-    (``pytestmark``) a module; where several give the same one, the nearest counts. While it runs,
-    the environment's ``VAIROSMS_API_KEY`` and ``VAIROSMS_BASE_URL`` name it, and a client that your
-    code makes meanwhile talks to it. One that was made before, at import or in a fixture that does
-    not ask for this one, does not.
+    ``@pytest.mark.vairosms_panel(packets=50, latency=0.1)`` sets its options, for a test, a class
+    or (as ``pytestmark``) a module. If several marks set an option, the nearest one wins.
+
+    While the panel runs, the environment variables ``VAIROSMS_API_KEY`` and ``VAIROSMS_BASE_URL``
+    point to it, so clients that your code creates use it. A client created earlier, at import or in
+    a fixture that does not use this one, does not.
     """
     options: dict[str, Any] = {}
     for mark in request.node.iter_markers(_MARK):
         if mark.args:
-            pytest.fail(f"the mark {_MARK} takes options by their names, as in packets=50")
+            pytest.fail(f"pass the options of the mark {_MARK} by name, as in packets=50")
         options = mark.kwargs | options
     with SandboxPanel(**options) as panel, pytest.MonkeyPatch.context() as environment:
         environment.setenv("VAIROSMS_API_KEY", panel.api_key)
@@ -58,19 +58,19 @@ def vairosms_panel(request: pytest.FixtureRequest) -> Iterator[SandboxPanel]:
 @pytest.fixture
 def vairosms_client(
     request: pytest.FixtureRequest,
-    vairosms_panel: SandboxPanel,  # noqa: ARG001 (it has to run first)
+    vairosms_panel: SandboxPanel,  # noqa: ARG001 (it must run first)
 ) -> VairoSMSClient:
     """A `VairoSMSClient` for ``vairosms_panel``, on the test's event loop, closed after the test.
 
-    It retries without waiting; `VairoSMSClient.with_options` gives other options.
+    It retries without waiting. To change its options, call `VairoSMSClient.with_options`.
     """
-    client: VairoSMSClient = request.getfixturevalue(_fixture_for(request))
+    client: VairoSMSClient = request.getfixturevalue(_client_fixture_name(request))
     return client
 
 
-def _fixture_for(request: pytest.FixtureRequest) -> str:
-    # Each library runs an async fixture on its own loop, and tells its fixtures by their
-    # decorators. So there is one for either, and one a scope of pytest-asyncio's loops.
+def _client_fixture_name(request: pytest.FixtureRequest) -> str:
+    # pytest-asyncio and anyio each run only their own async fixtures, and pytest-asyncio needs one
+    # fixture for each loop scope.
     mark = request.node.get_closest_marker("asyncio")  # in auto mode every async test has it
     if mark is None and "anyio_backend" in request.fixturenames:
         backend = request.getfixturevalue("anyio_backend")
@@ -88,12 +88,12 @@ def _fixture_for(request: pytest.FixtureRequest) -> str:
 def _ini(config: pytest.Config, name: str) -> Any:
     try:
         return config.getini(name)
-    except ValueError:  # no plugin has it
+    except ValueError:  # no plugin defines it
         return None
 
 
-def _make_client() -> Callable[[], AsyncGenerator[VairoSMSClient]]:
-    # A function of its own for each fixture: pytest-asyncio notes on it whose loop it is for.
+def _client_fixture() -> Callable[[], AsyncGenerator[VairoSMSClient]]:
+    # A new function for each fixture, as pytest-asyncio stores the loop scope on the function.
     async def client() -> AsyncGenerator[VairoSMSClient]:
         async with VairoSMSClient(retry=RetryPolicy(initial_delay=0.0)) as client:
             yield client
@@ -101,19 +101,19 @@ def _make_client() -> Callable[[], AsyncGenerator[VairoSMSClient]]:
     return client
 
 
-_vairosms_client_anyio = pytest.fixture(_make_client(), name="_vairosms_client_anyio")
+_vairosms_client_anyio = pytest.fixture(_client_fixture(), name="_vairosms_client_anyio")
 
 if find_spec("pytest_asyncio") is not None:
     import pytest_asyncio
 
-    def _on_loop(scope: Any) -> Callable[..., Any]:
+    def _with_loop_scope(scope: Any) -> Callable[..., Any]:
         name = f"_vairosms_client_{scope}"
-        return pytest_asyncio.fixture(_make_client(), loop_scope=scope, name=name)
+        return pytest_asyncio.fixture(_client_fixture(), loop_scope=scope, name=name)
 
-    # Not before 0.24, which is not what the tests run on.
+    # pytest-asyncio before 0.24 has no loop_scope. The tests run with newer versions only.
     if "loop_scope" in inspect.signature(pytest_asyncio.fixture).parameters:  # pragma: no branch
-        _vairosms_client_function = _on_loop("function")
-        _vairosms_client_class = _on_loop("class")
-        _vairosms_client_module = _on_loop("module")
-        _vairosms_client_package = _on_loop("package")
-        _vairosms_client_session = _on_loop("session")
+        _vairosms_client_function = _with_loop_scope("function")
+        _vairosms_client_class = _with_loop_scope("class")
+        _vairosms_client_module = _with_loop_scope("module")
+        _vairosms_client_package = _with_loop_scope("package")
+        _vairosms_client_session = _with_loop_scope("session")
