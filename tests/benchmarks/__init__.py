@@ -1,5 +1,5 @@
-"""What the library costs, beside what its user would write or take instead of it.
+"""What the library costs, compared with code that a user could write or install instead.
 
-``python -m tests.benchmarks`` runs all of it, or the parts that are named. Machines differ and are
-shared, so every figure is a ratio of two things measured in turns within one run.
+``python -m tests.benchmarks`` runs all parts, or only those given. Machines differ and are shared,
+so every figure is a ratio of two measurements that took turns in the same run.
 """

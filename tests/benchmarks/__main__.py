@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks [PART…]``: measure, write the results, the plot, README's table."""
+"""Run the benchmarks, then write their results, the plot and the tables in both READMEs."""
 
 import argparse
 import importlib.metadata
@@ -17,13 +17,17 @@ RESULTS = ROOT / "docs" / "benchmarks"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all")
-    parser.add_argument("--small", action="store_true", help="only see that it runs: write nothing")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=", ".join(PARTS) + " (default: all)"
+    )
+    parser.add_argument(
+        "--small", action="store_true", help="check that the parts run; write nothing"
+    )
     given = parser.parse_args()
     if unknown := set(given.parts) - set(PARTS):
-        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+        parser.error(f"unknown part: {', '.join(sorted(unknown))}. Parts: {', '.join(PARTS)}")
     results = {} if given.small else report.read(RESULTS)
-    results["machine"] = machine()
+    results["machine"] = describe_machine()
     for name in given.parts or PARTS:
         print(f"{name} ", end="", file=sys.stderr, flush=True)
         results[name] = (SMALL if given.small else PARTS)[name]()
@@ -38,7 +42,7 @@ def main() -> None:
         report.put_into(ROOT / "README.tr.md", report.turkish(table))
 
 
-def machine() -> dict[str, str]:
+def describe_machine() -> dict[str, str]:
     libraries = ("aiohttp", "httpx", "niquests", "uvloop", "pydantic", "msgspec")
     return {
         "date": datetime.now(UTC).date().isoformat(),

@@ -1,4 +1,4 @@
-"""The bytes of the panel's two documented answers, with another id in them."""
+"""The panel's two documented answers, with another id."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ _FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 
 def answer_json(gonderim_id: int | str, *, failed: bool = False) -> str:
-    """Give the documented answer about a packet that was sent, or one that failed, as one line."""
+    """Return the documented answer about a sent or a failed packet, on one line."""
     answer = json.loads((_FIXTURES / f"gonderim_{61 if failed else 52}.json").read_text())
     text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
     old = answer["aciklama"]["id"]

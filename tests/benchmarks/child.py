@@ -1,8 +1,6 @@
-"""One contender in a process of its own.
+"""Run one contender in this process: ``python -m tests.benchmarks.child NAME LOOP BASE IDS CAP``.
 
-``python -m tests.benchmarks.child NAME LOOP BASE IDS CAP``
-
-It prints one line of JSON: what the lookups cost, without the imports.
+It prints one line of JSON: the cost of the lookups without the imports, in seconds and bytes.
 """
 
 import asyncio
@@ -16,7 +14,7 @@ from tests.benchmarks.contenders import CONTENDERS, LIBRARIES
 
 
 def peak_memory() -> int:
-    """Bytes. Not ``ru_maxrss``: a child starts with its parent's."""
+    """Return the peak memory in bytes. ``ru_maxrss`` would include that of the parent process."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
@@ -28,14 +26,14 @@ def main(name: str, loop: str, base: str, ids: str, cap: str) -> None:
     memory, cpu, wall = peak_memory(), time.process_time(), time.perf_counter()
     with asyncio.Runner(loop_factory=factory) as runner:
         done = runner.run(CONTENDERS[name](base, range(1, count + 1), int(cap)))
-    spent = {
+    cost = {
         "cpu": time.process_time() - cpu,
         "wall": time.perf_counter() - wall,
         "memory": peak_memory() - memory,
     }
     if done != count:
-        raise SystemExit(f"{name}: {done} of {count}")
-    print(json.dumps(spent))
+        raise SystemExit(f"{name} looked up {done} of {count} packets")
+    print(json.dumps(cost))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A bulk check on a LocalCluster: ``python -m tests.benchmarks.cluster BASE IDS WORKERS CAP``.
+"""Run `bulk_check` on a LocalCluster: ``python -m tests.benchmarks.cluster BASE IDS WORKERS CAP``.
 
-It prints one line of JSON: seconds in all, and from the first result to the last; and the CPU
-seconds of the driver (with the scheduler, which is in its process) and of the workers.
+It prints one line of JSON, in seconds: the time with and without the start of the cluster, and the
+CPU time of the workers and of the driver (which includes the scheduler, in the same process).
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Ratios of things measured in turns: A B A B, so that a slow minute of the machine is both's."""
+"""Ratios of costs that are measured in turns, so that a slow minute affects both sides."""
 
 import json
 import os
@@ -10,12 +10,12 @@ from typing import Any
 
 Cost = dict[str, float]
 
-# Elsewhere than on Linux they cannot be measured; but what is here can be imported.
+# Measuring needs Linux. On other systems this module can still be imported.
 _cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
 CLIENT_CORE, SERVER_CORE = (*_cores, 0, 0)[:2]
 ON_CORE = ("taskset", "-c", str(CLIENT_CORE))
 
-# With bytecode, as it is where packages are installed: or an import would be a compilation.
+# Installed packages have bytecode. Without it an import would include compilation.
 ENVIRON = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
@@ -25,7 +25,7 @@ def run_child(
     environ: Mapping[str, str] | None = None,
     on_core: Sequence[str] = ON_CORE,
 ) -> Any:
-    """Run a module of this package, on the clients' core, and read the JSON it prints."""
+    """Run a module of this package on the client core, and return the JSON it prints."""
     return run_python(
         "-m", f"tests.benchmarks.{module}", *map(str, arguments), environ=environ, on_core=on_core
     )
@@ -34,7 +34,7 @@ def run_child(
 def run_python(
     *arguments: str, environ: Mapping[str, str] | None = None, on_core: Sequence[str] = ON_CORE
 ) -> Any:
-    """Run Python, on the clients' core, and read the JSON it prints."""
+    """Run Python on the client core, and return the JSON it prints."""
     child = subprocess.run(
         [*on_core, sys.executable, *arguments],
         stdout=subprocess.PIPE,
@@ -45,7 +45,7 @@ def run_python(
 
 
 def in_turns(contenders: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
-    """Measure each contender once a round, every second round from the last to the first."""
+    """Measure each contender once per round. Every second round runs in reverse order."""
     costs: dict[str, list[Cost]] = {name: [] for name in contenders}
     for n in range(rounds):
         for name in list(contenders)[:: 1 if n % 2 == 0 else -1]:
@@ -56,12 +56,12 @@ def in_turns(contenders: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[
 
 
 def ratio(costs: Mapping[str, Sequence[Cost]], name: str, base: str, what: str) -> dict[str, float]:
-    """Median, least and most of a contender's cost over the base's of the same round."""
+    """Return the median, lowest and highest ratio of two costs from the same round."""
     pairs = zip(costs[name], costs[base], strict=True)
     ratios = [ours[what] / theirs[what] for ours, theirs in pairs]
     return {"median": median(ratios), "low": min(ratios), "high": max(ratios)}
 
 
 def middle(costs: Sequence[Cost], what: str) -> float:
-    """Median of one figure over the rounds."""
+    """Return the median of one figure over all rounds."""
     return median(cost[what] for cost in costs)

@@ -1,6 +1,6 @@
-"""What is compared: the library, and what a good engineer would write with other ones.
+"""The contenders: this library, and what a good engineer would write with other libraries.
 
-Each looks every id up, at most `cap` at a time, and gives the number of those that are done.
+Each one looks up all ids, at most `cap` at the same time, and returns how many packets are done.
 """
 
 import asyncio
@@ -52,17 +52,17 @@ async def aiohttp_by_hand(base: str, ids: Sequence[int], cap: int) -> int:
 
 
 async def aiohttp_workers_by_hand(base: str, ids: Sequence[int], cap: int) -> int:
-    """As `iterate` does it: as many tasks as the cap has, and nothing kept."""
+    """Like `iterate`, use `cap` tasks and keep no records."""
     import aiohttp
 
     limits = aiohttp.TCPConnector(limit=cap)
     timeout = aiohttp.ClientTimeout(total=30)
-    left, done = iter(ids), 0
+    remaining, done = iter(ids), 0
     async with aiohttp.ClientSession(connector=limits, timeout=timeout) as session:
 
         async def work() -> None:
             nonlocal done
-            for gonderim_id in left:
+            for gonderim_id in remaining:
                 url = f"{base}/GonderimBilgisi/{gonderim_id}"
                 async with session.get(url, params={"api_key": KEY}) as response:
                     response.raise_for_status()
@@ -117,7 +117,7 @@ async def niquests_by_hand(base: str, ids: Sequence[int], cap: int) -> int:
 
 
 async def iterate_over_mapped_buffers(base: str, ids: Sequence[int], cap: int) -> int:
-    """`iterate` without what keeps read buffers in the heap."""
+    """Run `iterate` without the setting that keeps read buffers in the heap."""
     from vairosms_async import _transport as transport
 
     transport._keep_read_buffers_in_the_heap = lambda: None

@@ -1,4 +1,4 @@
-"""The other end: nginx, which costs little and stands on a core of its own."""
+"""The panel of the benchmarks: nginx on a separate core, which costs little."""
 
 import socket
 import subprocess
@@ -35,11 +35,13 @@ _HTTP = """
 
 @contextmanager
 def panel(core: int) -> Iterator[str]:
-    """Serve on a core, and give the root of its URLs; below ``/Slow`` it answers after 20 ms."""
+    """Run nginx on a core, and give its root URL. Paths below ``/Slow`` answer after 20 ms."""
     if NGINX is None:
-        raise SystemExit("the benchmarks need nginx: apt-get install nginx-light")
+        raise SystemExit("nginx is missing. Install it: apt-get install nginx-light")
     if not _ECHO.exists():
-        raise SystemExit("the benchmarks need a slow nginx: apt-get install libnginx-mod-http-echo")
+        raise SystemExit(
+            "nginx's echo module is missing. Install it: apt-get install libnginx-mod-http-echo"
+        )
     port = free_port()
     answer = answer_json('"$gonderim"').replace('"$gonderim"', "$gonderim")
     http = _HTTP.format(port=port, answer=answer, latency=LATENCY)
@@ -47,17 +49,17 @@ def panel(core: int) -> Iterator[str]:
         nginx = command(folder, http, main=f"load_module {_ECHO};")
         process = subprocess.Popen(["taskset", "-c", str(core), *nginx])
         try:
-            _wait_for(port)
+            _wait_until_open(port)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
             process.wait()
 
 
-def _wait_for(port: int) -> None:
+def _wait_until_open(port: int) -> None:
     for _ in range(100):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise SystemExit("nginx does not answer")
+    raise SystemExit(f"nginx did not open port {port} within 5 s. Read its messages above.")

@@ -1,4 +1,4 @@
-"""What is measured, part by part. Each gives figures that go into the results as they are."""
+"""The parts of the benchmarks. Each returns the figures for its section of the results."""
 
 import os
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def _contender(
 
 
 def lookups(rounds: int, ids: int) -> Figures:
-    """CPU a lookup and lookups a second, against aiohttp by hand on asyncio's loop."""
+    """Measure CPU per lookup and lookups per second, relative to aiohttp by hand on asyncio."""
     names = [BY_HAND, "workers", "gather", "iter", "niquests", "httpx"]
     with panel(SERVER_CORE) as root:
         contenders = {
@@ -56,7 +56,7 @@ def lookups(rounds: int, ids: int) -> Figures:
 
 
 def growth(most: int) -> Figures:
-    """Peak memory beyond the imports, and CPU a lookup, as the ids grow in number."""
+    """Measure peak memory without the imports, and CPU per lookup, for growing numbers of ids."""
     counts = [n for n in (1_000, 10_000, 100_000, 200_000, 1_000_000) if n <= most]
     figures: Figures = {}
     with panel(SERVER_CORE) as root:
@@ -78,7 +78,7 @@ def growth(most: int) -> Figures:
 
 
 def latency(rounds: int, ids: int) -> Figures:
-    """Lookups a second where each takes 20 ms, of the ideal: as many at once as the cap allows."""
+    """Measure the throughput at 20 ms per lookup, relative to the ideal: always `cap` in flight."""
     cap = 32
     with panel(SERVER_CORE) as root:
         contenders = {
@@ -102,7 +102,7 @@ def latency(rounds: int, ids: int) -> Figures:
 
 
 def wire(rounds: int) -> Figures:
-    """Microseconds a record, from the bytes of the body to what its reader makes of it."""
+    """Measure the microseconds that each reader takes from a body's bytes to a record."""
     figures: Figures = {}
     for kind in ("sent", "failed"):
         runs = [run_child("reading", kind) for _ in range(rounds)]
@@ -115,9 +115,9 @@ def wire(rounds: int) -> Figures:
 
 
 def imports(rounds: int) -> Figures:
-    """CPU of ``import vairosms_async``, against ``import aiohttp``."""
+    """Measure the CPU of ``import vairosms_async``, relative to ``import aiohttp``."""
 
-    def importing(module: str) -> Cost:
+    def cost_of_import(module: str) -> Cost:
         code = (
             f"import time; t = time.process_time(); import {module}; print(time.process_time() - t)"
         )
@@ -125,8 +125,8 @@ def imports(rounds: int) -> Figures:
 
     modules = ("aiohttp", "vairosms_async")
     for module in modules:
-        importing(module)  # the first may write bytecode
-    costs = in_turns({module: partial(importing, module) for module in modules}, rounds)
+        cost_of_import(module)  # the first import may write bytecode
+    costs = in_turns({module: partial(cost_of_import, module) for module in modules}, rounds)
     return {
         "aiohttp_ms": middle(costs["aiohttp"], "cpu") * 1000,
         "vairosms_async": ratio(costs, "vairosms_async", "aiohttp", "cpu"),
@@ -134,25 +134,25 @@ def imports(rounds: int) -> Figures:
 
 
 def malloc(rounds: int, ids: int) -> Figures:
-    """CPU a lookup as it is, against what `_keep_read_buffers_in_the_heap` is to spare.
+    """Measure what `_keep_read_buffers_in_the_heap` saves of the CPU per lookup.
 
-    Whether glibc maps each buffer without it depends on what happens to be in the heap: so once as
-    it falls, and once with glibc told to.
+    Without it, glibc maps each buffer or not, depending on the state of the heap. So measure that
+    case ("as it falls"), and also with glibc set to map each buffer ("mapped").
     """
-    told = {"GLIBC_TUNABLES": f"glibc.malloc.mmap_threshold={128 * 1024}"}
+    map_buffers = {"GLIBC_TUNABLES": f"glibc.malloc.mmap_threshold={128 * 1024}"}
     with panel(SERVER_CORE) as root:
         base = root + PATH
         contenders = {
             "heap": _contender("iter", "asyncio", base, ids),
             "as it falls": _contender("iter, mapped", "asyncio", base, ids),
-            "mapped": _contender("iter, mapped", "asyncio", base, ids, **told),
+            "mapped": _contender("iter, mapped", "asyncio", base, ids, **map_buffers),
         }
         costs = in_turns(contenders, rounds)
     return {name: ratio(costs, "heap", name, "cpu") for name in ("as it falls", "mapped")}
 
 
 def cluster(rounds: int, ids: int) -> Figures:
-    """Two processes of a LocalCluster against one process, on whatever cores there are."""
+    """Measure a LocalCluster of one and two workers, relative to one process, on all cores."""
     with panel(SERVER_CORE) as root:
         base = root + PATH
 
@@ -196,7 +196,7 @@ PARTS: dict[str, Callable[[], Figures]] = {
     "cluster": partial(cluster, 3, 60_000),
 }
 
-# Each part once and small, to see that it still runs.
+# The same parts with few ids and rounds, to check that they run.
 SMALL: dict[str, Callable[[], Figures]] = {
     "lookups": partial(lookups, 1, 100),
     "growth": partial(growth, 1_000),

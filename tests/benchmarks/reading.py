@@ -1,7 +1,7 @@
-"""How fast answers are read: ``python -m tests.benchmarks.reading KIND``, microseconds as JSON.
+"""Measure how fast answers are read: ``python -m tests.benchmarks.reading KIND``.
 
-KIND is ``sent`` or ``failed``: the panel's documented record without a log, or with one. All
-readers take the same bytes, in turns.
+KIND is ``sent`` or ``failed``: the panel's documented record without or with a log. All readers
+read the same bytes, in turns. The output is one line of JSON: microseconds per record.
 """
 
 import json
@@ -73,7 +73,7 @@ class PlainAnswer(pydantic.BaseModel):
 
 
 def pydantic_plain(body: bytes) -> Any:
-    """What pydantic makes of it by itself: 2.0 is an int, a number is a time, and so on."""
+    """Read with pydantic's defaults, which accept 2.0 as an int and a number as a time."""
     record = PlainAnswer.model_validate_json(body).aciklama
     assert record.id == ID
     return record
@@ -84,7 +84,7 @@ def _only(*kinds: type, pattern: str | None = None) -> pydantic.BeforeValidator:
 
     def check(value: Any) -> Any:
         if type(value) not in kinds or (matches and type(value) is str and not matches(value)):
-            raise ValueError("not what the panel writes")
+            raise ValueError("not a form that the panel writes")
         return value
 
     return pydantic.BeforeValidator(check)
@@ -94,7 +94,7 @@ def _or_none(value: Any) -> Any:
     return None if value in (None, [], {}, "0000-00-00 00:00:00") else value
 
 
-# The documented form first, by pydantic's own strict readers; the panel's habits after it.
+# First the documented form, with pydantic's strict types. Then the panel's other forms.
 _NONE = type(None)
 _EMPTY = pydantic.BeforeValidator(_or_none)
 _FIRST = pydantic.Field(union_mode="left_to_right")
@@ -143,7 +143,7 @@ class ExactAnswer(pydantic.BaseModel):
 
 
 def pydantic_exact(body: bytes) -> Any:
-    """The panel's habits read, and most of what wire refuses refused, as validators."""
+    """Accept the panel's other forms and reject most of what `wire` rejects, with validators."""
     record = ExactAnswer.model_validate_json(body).aciklama
     assert record.id == ID
     return record
@@ -185,7 +185,7 @@ _msgspec_decode = msgspec.json.Decoder(StructAnswer).decode
 
 
 def msgspec_text(body: bytes) -> Any:
-    """With times and periods left as text: it reads neither of the panel's forms."""
+    """Leave times and periods as text, as msgspec can parse neither of the panel's formats."""
     record = _msgspec_decode(body).aciklama
     assert record.id == ID
     return record
@@ -200,7 +200,7 @@ READERS: dict[str, Callable[[bytes], Any]] = {
 }
 
 
-def _time(reader: Callable[[], Any]) -> float:
+def _microseconds(reader: Callable[[], Any]) -> float:
     began = time.process_time()
     for _ in range(RECORDS):
         reader()
@@ -212,7 +212,7 @@ def main(kind: str) -> None:
     times: dict[str, list[float]] = {name: [] for name in READERS}
     for _ in range(ROUNDS):
         for name, reader in READERS.items():
-            times[name].append(_time(partial(reader, body)))
+            times[name].append(_microseconds(partial(reader, body)))
     print(json.dumps({name: median(took) for name, took in times.items()}))
 
 

@@ -1,4 +1,4 @@
-"""The results as a JSON file, as the table of both READMEs and as a plot."""
+"""Write the results as a JSON file, as a table in both READMEs and as a plot."""
 
 import json
 import re
@@ -20,7 +20,7 @@ _NAMES = {
 }
 
 
-# What the table says, in the words of README.tr.md.
+# The texts of the table and their Turkish translations.
 _TURKISH = {
     "aiohttp by hand, `gather`": "elle yazılmış aiohttp, `gather`",
     "aiohttp by hand, workers": "elle yazılmış aiohttp, worker'larla",
@@ -67,17 +67,17 @@ def write(folder: Path, results: Results) -> None:
 
 
 def put_into(readme: Path, table: str) -> None:
-    """Put a table between its marks in a README."""
+    """Replace the table between the two markers in a README."""
     before, _, rest = readme.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     readme.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", "utf-8")
 
 
 def turkish(table: str) -> str:
-    """Say a table in Turkish, with Turkish marks in its figures: 2.023 MB, 0,94 and %93."""
-    for english, words in _TURKISH.items():
-        table = table.replace(english, words)
-    lines = table.splitlines()  # below the rows are versions, which keep their dots
+    """Translate a table to Turkish, with Turkish number formats: 2.023 MB, 0,94 and %93."""
+    for english, turkish_words in _TURKISH.items():
+        table = table.replace(english, turkish_words)
+    lines = table.splitlines()  # versions, below the rows, keep their dots
     return "\n".join(_turkish_figures(line) if line.startswith("|") else line for line in lines)
 
 
@@ -88,19 +88,19 @@ def _turkish_figures(row: str) -> str:
 
 
 def table(results: Results) -> str:
-    """Set the figures that README shows, as Markdown."""
+    """Return the figures that README shows, as Markdown."""
     return "\n\n".join(
-        ["\n".join(_by_contender(results)), "\n".join(_the_rest(results)), _where(results)]
+        ["\n".join(_contender_rows(results)), "\n".join(_other_rows(results)), _footer(results)]
     )
 
 
-def _where(results: Results) -> str:
+def _footer(results: Results) -> str:
     date, python, system, *libraries = results["machine"].items()
     versions = ", ".join(f"{name} {version}" for name, version in libraries)
     return f"Measured on {date[1]} with Python {python[1]} on {system[1]}: {versions}."
 
 
-def _by_contender(results: Results) -> Iterator[str]:
+def _contender_rows(results: Results) -> Iterator[str]:
     lookups, growth = results["lookups"], results["growth"]
     yield "| | CPU a lookup | with uvloop | memory: 10,000 ids | 1,000,000 ids |"
     yield "|---|---|---|---|---|"
@@ -114,7 +114,7 @@ def _by_contender(results: Results) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
-def _the_rest(results: Results) -> Iterator[str]:
+def _other_rows(results: Results) -> Iterator[str]:
     latency, wire, cluster = results["latency"], results["wire"], results["cluster"]
     imports, malloc = results["imports"]["vairosms_async"], results["malloc"]
     yield "| | |"
@@ -145,7 +145,7 @@ def _spread(ratio: Mapping[str, float]) -> str:
 
 
 def plot(folder: Path, results: Results) -> None:
-    """Draw what the table says, and how cost and memory grow with the number of ids."""
+    """Plot the table, and how CPU and memory grow with the number of ids."""
     import matplotlib as mpl
 
     mpl.use("svg")

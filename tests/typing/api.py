@@ -1,8 +1,9 @@
-"""Uses of the public API that type checkers must accept, and the types they must see.
+"""Uses of the public API that type checkers must accept, and the types they must infer.
 
-Checked by mypy and pyright in strict mode, never run.
+mypy and pyright check this file in strict mode. It never runs.
 """
 
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ import pytest
 from aiolimiter import AsyncLimiter
 
 from vairosms_async import (
+    ClientStats,
     Gonderim,
     GonderimLog,
     GonderimResult,
@@ -31,7 +33,7 @@ from vairosms_async import (
     redact_url,
 )
 from vairosms_async.cluster import bulk_check
-from vairosms_async.sandbox import Fault, SandboxPanel
+from vairosms_async.sandbox import Fault, SandboxPanel, SandboxRequest
 from vairosms_async.sandbox.plugin import pytest_configure
 
 
@@ -96,7 +98,7 @@ def errors(error: VairoSMSError) -> None:
         assert_type(error.retry_after, float | None)
 
 
-async def everything(session: aiohttp.ClientSession) -> None:
+async def all_options(session: aiohttp.ClientSession) -> None:
     async with (
         SandboxPanel("key", latency=(0.0, 0.1), rate_limit=(50, 1)) as panel,
         VairoSMSClient(
@@ -111,7 +113,12 @@ async def everything(session: aiohttp.ClientSession) -> None:
     ):
         panel.fail(Fault("html", 503), Fault(retry_after=3), times=2, id=52)
         assert_type(client.with_options(timeout=5, tz=None), VairoSMSClient)
+        panel.latency = 0.5
+        assert_type(panel.latency, float)
         assert_type(panel.requests_by_id[52], int)
+        assert_type(panel.request_log, deque[SandboxRequest])
+        assert_type(panel.request_log[0].status, int | None)
+        assert_type(client.stats(), ClientStats)
 
 
 async def on_a_cluster() -> None:
@@ -120,7 +127,7 @@ async def on_a_cluster() -> None:
             assert_type(result, GonderimResult)
 
 
-def without_a_loop(config: pytest.Config) -> None:
+def panel_in_a_thread(config: pytest.Config) -> None:
     pytest_configure(config)
     with SandboxPanel(packets=50) as panel:
         assert_type(panel, SandboxPanel)
