@@ -30,7 +30,7 @@ def _contender(
 
 
 def lookups(rounds: int, ids: int) -> Figures:
-    """Measure CPU per lookup and lookups per second, relative to aiohttp by hand on asyncio."""
+    """Measure CPU per lookup and lookups per second, against hand-written aiohttp on asyncio."""
     names = [BY_HAND, "workers", "gather", "iter", "niquests", "httpx"]
     with panel(SERVER_CORE) as root:
         contenders = {

@@ -160,7 +160,7 @@ class SandboxPanel(ThreadedServer):
 
     @property
     def base_url(self) -> str:
-        """The client's ``base_url``. `RuntimeError` is raised if the panel is not running."""
+        """The client's ``base_url``. Raises ``RuntimeError`` if the panel is not running."""
         if self._runner is None:
             raise RuntimeError("the SandboxPanel is not running: start it using async with or with")
         host, port = self._runner.addresses[0][:2]
