@@ -12,11 +12,11 @@ from vairosms_async.cluster import bulk_check
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        pytest.param({"api_key": ""}, ValueError, "there is no API key", id="no-key"),
+        pytest.param({"api_key": ""}, ValueError, "api_key is missing", id="no-key"),
         pytest.param(
-            {"base_url": "http://panel.example"}, ValueError, "clear text", id="insecure-http"
+            {"base_url": "http://panel.example"}, ValueError, "unencrypted", id="insecure-http"
         ),
-        pytest.param({"base_url": ""}, ValueError, "base_url must be like", id="empty-base_url"),
+        pytest.param({"base_url": ""}, ValueError, "base_url must be", id="empty-base_url"),
         pytest.param(
             {"max_concurrency": 0}, ValueError, "max_concurrency must be", id="max_concurrency-0"
         ),
@@ -27,7 +27,7 @@ from vairosms_async.cluster import bulk_check
         pytest.param(
             {"workers": 2, "scheduler": "tls://127.0.0.1:1"},
             ValueError,
-            "workers is for",
+            "workers can only be set",
             id="workers-with-an-address",
         ),
         pytest.param({"timeout": -1}, ValueError, "timeout", id="negative-timeout"),

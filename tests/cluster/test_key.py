@@ -24,7 +24,7 @@ async def test_warns_if_the_key_is_sent_to_another_host_in_clear_text(
     monkeypatch.setattr("vairosms_async.cluster._driver.is_loopback", lambda host: loopback)
     async with cluster_of(1, protocol="tcp") as cluster:
         await collect_results(panel, cluster, [52])
-    assert ("the API key goes to the Dask workers in clear text" in caplog.text) is not loopback
+    assert ("the API key travels to the Dask workers unencrypted" in caplog.text) is not loopback
 
 
 async def test_the_key_is_in_no_task_log_dump_or_file(caplog, tmp_path):

@@ -104,13 +104,13 @@ async def test_reads_at_most_two_partitions_per_thread_ahead(panel, cluster):
 @pytest.mark.parametrize("latency", [0.0, 0.3], ids=["fast-panel", "slow-panel"])
 async def test_a_partition_takes_about_a_second(cluster, monkeypatch, latency):
     sizes = []
-    check = PanelPlugin.check
+    check = PanelPlugin.look_up
 
     async def check_and_note_size(self, ids, share):
         sizes.append(len(ids))
         return await check(self, ids, share)
 
-    monkeypatch.setattr(PanelPlugin, "check", check_and_note_size)
+    monkeypatch.setattr(PanelPlugin, "look_up", check_and_note_size)
     async with SandboxPanel(KEY, packets=5000, latency=latency) as panel:
         count = 300 if latency else 3000
         results = await collect_results(

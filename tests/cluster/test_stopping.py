@@ -51,8 +51,8 @@ async def test_a_refused_key_stops_all_workers(cluster):
 
 
 async def test_a_worker_that_waits_for_a_lease_stops_too(cluster, monkeypatch):
-    monkeypatch.setattr("vairosms_async.cluster._worker._LEASE_PATIENCE", 0.05)
-    monkeypatch.setattr("vairosms_async.cluster._driver._RETURNS", 3)
+    monkeypatch.setattr("vairosms_async.cluster._worker._LEASE_TIMEOUT", 0.05)
+    monkeypatch.setattr("vairosms_async.cluster._driver._LEASE_CHECKS", 3)
     leases = cluster.cluster.scheduler.extensions["semaphores"].leases
     async with SandboxPanel(KEY, latency=30) as panel:
         # There is one lease: the partition on the other worker waits for it.
@@ -108,7 +108,7 @@ async def test_can_be_cancelled_while_a_local_cluster_starts(panel, seconds):
 
 
 async def test_does_not_wait_for_a_worker_that_hangs(panel, cluster, monkeypatch):
-    monkeypatch.setattr("vairosms_async.cluster._driver._END_PATIENCE", 0.2)
+    monkeypatch.setattr("vairosms_async.cluster._driver._END_TIMEOUT", 0.2)
     may_end = asyncio.Event()
     teardown = PanelPlugin.teardown
 

@@ -27,15 +27,15 @@ from vairosms_async.sandbox import SandboxPanel
 
 @pytest.mark.slow
 async def test_workers_that_join_later_get_partitions(cluster, monkeypatch):
-    monkeypatch.setattr("vairosms_async.cluster._driver._LOOK_INTERVAL", 0.05)
+    monkeypatch.setattr("vairosms_async.cluster._driver._THREADS_INTERVAL", 0.05)
     checks = []
-    check = PanelPlugin.check
+    check = PanelPlugin.look_up
 
     async def check_and_note_worker(self, ids, share):
         checks.append((get_worker().name, share))
         return await check(self, ids, share)
 
-    monkeypatch.setattr(PanelPlugin, "check", check_and_note_worker)
+    monkeypatch.setattr(PanelPlugin, "look_up", check_and_note_worker)
     async with SandboxPanel(KEY, latency=0.02) as panel:
         options = {"partition_size": 10, "max_concurrency": 8}
         async with aclosing(start_check(panel, cluster, range(1, 801), **options)) as results:
@@ -51,7 +51,7 @@ async def test_workers_that_join_later_get_partitions(cluster, monkeypatch):
 
 @pytest.mark.slow
 async def test_the_remaining_workers_take_over_the_cap_of_those_that_leave(monkeypatch):
-    monkeypatch.setattr("vairosms_async.cluster._driver._LOOK_INTERVAL", 0.05)
+    monkeypatch.setattr("vairosms_async.cluster._driver._THREADS_INTERVAL", 0.05)
     async with SandboxPanel(KEY, latency=0.01) as panel, cluster_of(4) as cluster:
         options = {"partition_size": 20, "max_concurrency": 8}
         async with aclosing(start_check(panel, cluster, range(1, 1601), **options)) as results:
@@ -68,7 +68,7 @@ async def test_the_remaining_workers_take_over_the_cap_of_those_that_leave(monke
 
 
 async def test_waits_for_the_first_worker_and_says_so_once(panel, monkeypatch, caplog):
-    monkeypatch.setattr("vairosms_async.cluster._driver._LOOK_INTERVAL", 0.01)
+    monkeypatch.setattr("vairosms_async.cluster._driver._THREADS_INTERVAL", 0.01)
     async with cluster_of(0) as cluster:
         running = asyncio.create_task(collect_results(panel, cluster, [52]))
         await asyncio.sleep(0.1)
@@ -133,7 +133,7 @@ async def test_a_worker_that_joins_while_the_scheduler_closes_is_not_set_up():
     plugin = PanelPlugin(b"sealed", {"max_concurrency": 1})
     await plugin.setup(worker)
     with pytest.raises(RuntimeError, match="has not been set up"):
-        await plugin.check([52], 1)
+        await plugin.look_up([52], 1)
     await plugin.teardown(worker)
 
 
@@ -142,7 +142,7 @@ async def test_raises_if_another_program_removes_the_plugin(panel, cluster):
         await anext(results)
         (name,) = plugin_names(cluster)
         await cluster.unregister_worker_plugin(name)
-        with pytest.raises(RuntimeError, match="took this run's plugin"):
+        with pytest.raises(RuntimeError, match="removed the plugin of this run"):
             async for _ in results:
                 pass
 

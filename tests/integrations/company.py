@@ -8,10 +8,10 @@ from contextlib import suppress
 
 import trustme
 
-from vairosms_async.sandbox._thread import InThread
+from vairosms_async.sandbox._thread import ThreadedServer
 
 
-class ForwardProxy(InThread):
+class ForwardProxy(ThreadedServer):
     """A forward proxy that accepts CONNECT requests.
 
     Args:

@@ -114,10 +114,10 @@ async def test_latency_can_be_changed_while_the_panel_runs(panel, fetch_answer):
     ],
 )
 def test_rejects_an_invalid_latency(latency):
-    with pytest.raises(ValueError, match=r"latency must be seconds .* not "):
+    with pytest.raises(ValueError, match=r"latency must be .* not "):
         SandboxPanel(latency=latency)
     panel = SandboxPanel(latency=0.5)
-    with pytest.raises(ValueError, match=r"latency must be seconds .* not "):
+    with pytest.raises(ValueError, match=r"latency must be .* not "):
         panel.latency = latency
     assert panel.latency == 0.5
 

@@ -10,7 +10,6 @@ import ssl
 import threading
 from collections import Counter, deque
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Self
 
 from aiohttp import web
@@ -19,7 +18,7 @@ from attrs import frozen
 
 from vairosms_async._endpoint import is_loopback, redact_url
 from vairosms_async._models import Gonderim
-from vairosms_async._validate import parse_digits
+from vairosms_async._validate import parse_digits, parse_seconds
 from vairosms_async._wire import API_KEY_HATALI
 
 from ._faults import Fault, FaultQueue, respond_with_fault
@@ -272,8 +271,7 @@ class SandboxPanel(ThreadedServer):
                 request_log.append(SandboxRequest(request.method, request.path, arrived, status))
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        asked = request.match_info["id"]
-        gonderim_id = parse_digits(asked)
+        gonderim_id = parse_digits(request.match_info["id"])
         if gonderim_id is not None:
             self.requests_by_id[gonderim_id] += 1
         if any(self._latency_range):
@@ -318,11 +316,13 @@ class SandboxPanel(ThreadedServer):
 
 
 def _latency_range(latency: float | tuple[float, float]) -> tuple[float, float]:
-    with suppress(TypeError, ValueError):
-        lowest, highest = latency if isinstance(latency, tuple) else (latency, latency)
-        if 0 <= lowest <= highest < math.inf:
-            return lowest, highest
-    raise ValueError(f"latency must be seconds >= 0 or a (lowest, highest) pair, not {latency!r}")
+    pair: tuple[Any, ...] = latency if isinstance(latency, tuple) else (latency, latency)
+    if len(pair) != 2:
+        raise ValueError(f"latency must be a number or a (lowest, highest) pair, not {latency!r}")
+    lowest, highest = (parse_seconds("latency", seconds, allow_zero=True) for seconds in pair)
+    if lowest > highest:
+        raise ValueError(f"latency must be a (lowest, highest) pair, not {latency!r}")
+    return lowest, highest
 
 
 def _json_answer(
