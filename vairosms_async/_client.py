@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import tzinfo
 from enum import Enum
-from types import TracebackType
 from typing import Any, Final, Literal, NoReturn, Self, SupportsIndex, overload
 
 import aiohttp
@@ -335,12 +334,7 @@ class VairoSMSClient:
         self._shared.ensure_usable()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
     def __repr__(self) -> str:

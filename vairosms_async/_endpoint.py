@@ -71,10 +71,7 @@ def make_endpoint(settings: Settings, *, allow_insecure_http: bool) -> Endpoint:
     error = _key_error(clean_key(settings)) or _base_url_error(settings, allow_insecure_http)
     if error is not None:
         raise error
-    return _build_endpoint(str(clean_key(settings)), str(_parse_url(settings)).rstrip("/"))
-
-
-def _build_endpoint(key: str, base_url: str) -> Endpoint:
+    key, base_url = str(clean_key(settings)), str(_parse_url(settings)).rstrip("/")
     return Endpoint(base_url, _make_url(base_url, key), _make_scrub(key))
 
 

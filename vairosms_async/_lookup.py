@@ -1,10 +1,15 @@
 """One lookup: its options, attempts and retries."""
 
 import logging
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncGenerator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
 from datetime import tzinfo
 from time import perf_counter
-from types import TracebackType
 from typing import Any, SupportsIndex
 
 from attrs import frozen
@@ -24,6 +29,8 @@ from ._shared import Shared
 from ._validate import id_or_text, parse_id, parse_timeout
 
 _logger = logging.getLogger("vairosms_async")
+
+_UNLIMITED = nullcontext()
 
 
 @frozen
@@ -110,7 +117,9 @@ async def _attempt(
             await shared.sleep(seconds)
             shared.ensure_usable()
             continue
-        async with shared.slots, _limited(shared, options.rate_limiter):
+        limiter = options.rate_limiter
+        limited = _UNLIMITED if limiter is None else _limited(shared, limiter)
+        async with shared.slots, limited:
             if shared.pause_remaining():
                 continue  # the pause began while this lookup waited for a slot or the limiter
             started = perf_counter()
@@ -122,32 +131,24 @@ async def _attempt(
         return outcome
 
 
-def _limited(
-    shared: Shared, limiter: AbstractAsyncContextManager[Any] | None
-) -> AbstractAsyncContextManager[Any]:
-    return _UNLIMITED if limiter is None else _Limited(shared, limiter)
-
-
-_UNLIMITED = nullcontext()
-
-
-@frozen
-class _Limited(AbstractAsyncContextManager[None]):
-    """A rate limiter whose wait ends when the client is closed."""
-
-    shared: Shared
-    limiter: AbstractAsyncContextManager[Any]
-
-    async def __aenter__(self) -> None:
-        await self.shared.enter(self.limiter)
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool | None:
-        return await self.limiter.__aexit__(exc_type, exc, traceback)
+@asynccontextmanager
+async def _limited(
+    shared: Shared, limiter: AbstractAsyncContextManager[Any]
+) -> AsyncGenerator[None]:
+    """Enter a rate limiter. Closing the client ends the wait for it, with RuntimeError."""
+    shared.ensure_usable()  # the client may have been closed while the lookup waited for a slot
+    deadline = shared.interruptible.start(None)
+    try:
+        async with deadline:
+            await limiter.__aenter__()
+    except TimeoutError:
+        shared.ensure_usable()
+        raise
+    finally:
+        shared.interruptible.finish(deadline)
+    async with AsyncExitStack() as stack:
+        stack.push_async_exit(limiter)
+        yield
 
 
 def _log_attempt(

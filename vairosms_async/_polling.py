@@ -77,9 +77,9 @@ async def wait(
         if result is not None and _ends_wait(result):
             schedule.drop(waiting)
             return result
-        record = None if result is None else result.gonderim
-        changed = record is not None and _state(record) != _state(waiting.last)
-        waiting.last = record or waiting.last
+        record, last = result and result.gonderim, waiting.last
+        changed = record and (last is None or last.paket_durum != record.paket_durum)
+        waiting.last = record or last
         if waiting.deadline is not None and _has_passed(waiting.deadline):
             schedule.drop(waiting)
             return GonderimResult(waiting.id, error=_timeout_error(waiting, intervals.timeout))
@@ -204,10 +204,6 @@ async def _before(
         if not timeout.expired():
             raise
         return None
-
-
-def _state(gonderim: Gonderim | None) -> int | None:
-    return None if gonderim is None else gonderim.paket_durum
 
 
 def _ends_wait(result: GonderimResult) -> bool:

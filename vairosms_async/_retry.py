@@ -2,22 +2,13 @@
 
 import logging
 import random
-from typing import Any
 
-from attrs import Attribute, field, frozen
+from attrs import frozen
 
 from ._errors import VairoSMSAPIError, VairoSMSConnectionError, VairoSMSError
 from ._validate import parse_count, parse_seconds
 
 _logger = logging.getLogger("vairosms_async")
-
-
-def _count(_: object, attribute: "Attribute[int]", value: Any) -> None:
-    parse_count(attribute.name, value)
-
-
-def _seconds(_: object, attribute: "Attribute[float]", value: Any) -> None:
-    parse_seconds(attribute.name, value, allow_zero=True)
 
 
 @frozen
@@ -40,10 +31,15 @@ class RetryPolicy:
         ValueError: `attempts` is below 1, or a time is negative or not finite.
     """
 
-    attempts: int = field(default=4, validator=_count)
-    initial_delay: float = field(default=0.25, validator=_seconds)
-    max_delay: float = field(default=8.0, validator=_seconds)
-    max_retry_after: float = field(default=60.0, validator=_seconds)
+    attempts: int = 4
+    initial_delay: float = 0.25
+    max_delay: float = 8.0
+    max_retry_after: float = 60.0
+
+    def __attrs_post_init__(self) -> None:
+        parse_count("attempts", self.attempts)
+        for name in ("initial_delay", "max_delay", "max_retry_after"):
+            parse_seconds(name, getattr(self, name), allow_zero=True)
 
 
 class RetryBudget:
@@ -53,9 +49,7 @@ class RetryBudget:
     retry, or a fifth of a token if it needed no retry. So a panel that fails three requests in ten
     gets all its retries, and a panel that is down gets `CAPACITY` retries, however long it is down.
 
-    botocore's standard mode counts like this (500 tokens, 5 per retry, 1 per success). Finagle and
-    tower allow retries as a share of requests, and new ones with time: an outage of an hour would
-    allow thousands.
+    botocore's standard mode works like this (500 tokens, 5 per retry, 1 per success).
     """
 
     CAPACITY = 100.0

@@ -1,7 +1,7 @@
 """The state that a client and its `with_options` siblings share."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -100,19 +100,6 @@ class Shared:
     def pause_remaining(self) -> float:
         """Return the seconds until a lookup may start, 0 if the client is not paused."""
         return self.pause.remaining(self.now()) if self.pause.has_begun else 0.0
-
-    async def enter(self, limiter: AbstractAsyncContextManager[object]) -> None:
-        """Enter a rate limiter. Raise RuntimeError if the client is closed meanwhile."""
-        self.ensure_usable()  # the client may have been closed while the lookup waited for a slot
-        deadline = self.interruptible.start(None)
-        try:
-            async with deadline:
-                await limiter.__aenter__()
-        except TimeoutError:
-            self.ensure_usable()
-            raise
-        finally:
-            self.interruptible.finish(deadline)
 
     async def sleep(self, seconds: float) -> None:
         """Sleep until the time is up or the client is closed."""

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import define, field, frozen
 from distributed import Client, LocalCluster, Security, Semaphore
 from distributed.client import FutureCancelledError
 from distributed.comm.core import CommClosedError
@@ -57,10 +57,11 @@ class _Partition:
         return len(self.ids) + len(self.rejected)
 
 
+@define(kw_only=True, slots=False)
 class Run:
     """One bulk check, in the driver.
 
-    Args:
+    Attributes:
         shared: State like a client's, for `stream`. The driver sends no request with it.
         plugin: The plugin for the workers.
         pad: The one-time pad of the plugin's key.
@@ -69,42 +70,31 @@ class Run:
         partition_size: Ids per partition; None for as many as take a second.
     """
 
-    def __init__(
-        self,
-        *,
-        shared: Shared,
-        plugin: PanelPlugin,
-        pad: bytes,
-        scheduler: str | Client,
-        workers: int | None,
-        partition_size: int | None,
-    ) -> None:
-        self._shared = shared
-        self._plugin = plugin
-        self._pad = pad
-        self._scheduler = scheduler
-        self._workers = workers
-        self._size = _FIRST_SIZE if partition_size is None else partition_size
-        self._is_adaptive = partition_size is None
-        self._submitted = 0
-        # Partitions that were read and whose results were not consumed yet.
-        self._unconsumed = 0
-        self._consumed = asyncio.Event()
-        self._threads = 0
-        self._threads_at = -math.inf
+    shared: Shared
+    plugin: PanelPlugin
+    pad: bytes = field(repr=False)
+    scheduler: str | Client
+    workers: int | None
+    partition_size: int | None
+    _adaptive_size: int = field(init=False, default=_FIRST_SIZE)
+    _submitted: int = field(init=False, default=0)
+    _unconsumed: int = field(init=False, default=0)  # partitions read but not yet consumed
+    _consumed: asyncio.Event = field(init=False, factory=asyncio.Event)
+    _threads: int = field(init=False, default=0)
+    _threads_at: float = field(init=False, default=-math.inf)
 
     async def results(self, ids: Ids | AsyncIds) -> AsyncGenerator[GonderimResult]:
         """Run the bulk check, and clean up in every case. See `bulk_check`."""
         async with AsyncExitStack() as stack:
             dask = await self._connect(stack)
             await self._update_threads(dask)
-            self._plugin.divide(self._threads)
+            self.plugin.divide(self._threads)
             # Registered first, so that a start that fails half-way is cleaned up, too.
             stack.push_async_callback(self._end, dask)
             await self._begin(dask)
             partitions = await stack.enter_async_context(aclosing(self._partitions(dask, ids)))
             submit = partial(self._submit, dask)
-            done = stream(self._shared, partitions, submit, 2 * self._plugin.leases)
+            done = stream(self.shared, partitions, submit, 2 * self.plugin.leases)
             async for partition in await stack.enter_async_context(aclosing(done)):
                 for result in partition.results:
                     yield result
@@ -112,14 +102,14 @@ class Run:
                 self._consumed.set()
 
     async def _connect(self, stack: AsyncExitStack) -> Any:
-        if isinstance(self._scheduler, Client):
-            dask: Any = self._scheduler
+        if isinstance(self.scheduler, Client):
+            dask: Any = self.scheduler
         else:
-            cluster: Any = self._scheduler
+            cluster: Any = self.scheduler
             if cluster == "local":
-                self._plugin.is_local = True
+                self.plugin.is_local = True
                 cluster = LocalCluster(
-                    n_workers=self._workers,
+                    n_workers=self.workers,
                     threads_per_worker=1,
                     dashboard_address="127.0.0.1:0",
                     # A worker that ends may log a traceback because its scheduler is gone.
@@ -150,11 +140,11 @@ class Run:
         self._threads_at = loop.time()
 
     async def _begin(self, dask: Any) -> None:
-        plugin = self._plugin
+        plugin = self.plugin
         slots = Semaphore(plugin.leases, plugin.name, dask.scheduler, dask.loop)
         await slots.register()
         stop_refreshing(slots)  # only the workers take leases
-        await dask.set_metadata(plugin.name, self._pad)
+        await dask.set_metadata(plugin.name, self.pad)
         try:
             await dask.register_plugin(plugin, plugin.name)
         except OSError:
@@ -165,7 +155,7 @@ class Run:
     async def _end(self, dask: Any) -> None:
         if dask.status != "running":
             return
-        name = self._plugin.name
+        name = self.plugin.name
         with suppress(OSError):  # the scheduler is gone, and the run with it
             async with asyncio.timeout(_END_TIMEOUT):
                 await dask.set_metadata(name, None)
@@ -180,7 +170,7 @@ class Run:
                     await asyncio.sleep(_LEASE_CHECK_INTERVAL)
 
     async def _partitions(self, dask: Any, ids: Ids | AsyncIds) -> AsyncGenerator[_Partition]:
-        scrub = self._shared.endpoint.scrub
+        scrub = self.shared.endpoint.scrub
         partition = _Partition.empty()
         try:
             await self._wait_for_room(dask)
@@ -191,7 +181,7 @@ class Run:
                 else:
                     result = GonderimResult(id_or_text(given, scrub), error=parsed)
                     partition.rejected.append(result)
-                if len(partition) >= self._size:
+                if len(partition) >= (self.partition_size or self._adaptive_size):
                     yield partition
                     partition = _Partition.empty()
                     await self._wait_for_room(dask)
@@ -203,7 +193,7 @@ class Run:
     async def _wait_for_room(self, dask: Any) -> None:
         """Wait until the cluster can take another partition, and count that partition."""
         await self._update_threads(dask)
-        while self._unconsumed >= 2 * min(self._threads, self._plugin.leases):
+        while self._unconsumed >= 2 * min(self._threads, self.plugin.leases):
             self._consumed.clear()
             await self._consumed.wait()
             await self._update_threads(dask)
@@ -213,8 +203,8 @@ class Run:
         if not partition.ids:
             return PartitionResult(partition.rejected)
         self._submitted += 1
-        name, started = self._plugin.name, perf_counter()
-        share = math.ceil(self._plugin.leases / self._threads)
+        name, started = self.plugin.name, perf_counter()
+        share = math.ceil(self.plugin.leases / self._threads)
         key = f"{name}-{self._submitted}"
         future = dask.submit(look_up_partition, name, partition.ids, share, key=key, pure=False)
         try:
@@ -227,9 +217,8 @@ class Run:
             raise done.error
         if len(done.results) != len(partition.ids):
             raise RuntimeError("another program removed the plugin of this run from the workers")
-        if self._is_adaptive:
-            per_second = int(len(partition.ids) / (perf_counter() - started))
-            self._size = min(_MAX_SIZE, max(_FIRST_SIZE, per_second))
+        per_second = int(len(partition.ids) / (perf_counter() - started))
+        self._adaptive_size = min(_MAX_SIZE, max(_FIRST_SIZE, per_second))
         return PartitionResult(partition.rejected + done.results)
 
 
