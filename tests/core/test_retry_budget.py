@@ -1,0 +1,151 @@
+"""The retry budget: how many retries reach a panel that is down."""
+
+from collections import Counter
+
+import pytest
+
+from tests.helpers import KEY, raw_server, read_request_head
+from vairosms_async import (
+    Gonderim,
+    RetryPolicy,
+    VairoSMSClient,
+    VairoSMSConnectionError,
+    VairoSMSNotFoundError,
+)
+from vairosms_async._retry import RetryBudget
+from vairosms_async.sandbox import Fault, SandboxPanel
+
+
+def budget_warnings(caplog):
+    messages = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    return [message for message in messages if "budget is spent" in message]
+
+
+def test_each_retry_costs_a_token_and_each_success_restores_some(caplog):
+    budget = RetryBudget()
+    assert [budget.withdraw() for _ in range(103)] == [True] * 100 + [False] * 3
+    assert [record.getMessage() for record in caplog.records] == [
+        "the retry budget is spent: lookups that fail are not retried until others succeed"
+    ]
+    assert caplog.records[0].levelname == "WARNING"
+
+    # Five first attempts that succeed restore one token.
+    for _ in range(4):
+        budget.deposit(retried=False)
+    assert not budget.withdraw()
+    budget.deposit(retried=False)
+    assert budget.withdraw()
+    assert not budget.withdraw()
+
+    # A retry that succeeds restores its whole token.
+    budget.deposit(retried=True)
+    assert budget.withdraw()
+    assert not budget.withdraw()
+    assert len(caplog.records) == 1
+
+
+def test_warns_again_only_after_half_of_the_budget_is_restored(caplog):
+    budget = RetryBudget()
+    for restored in (49, 50):
+        while budget.withdraw():
+            pass
+        for _ in range(restored):
+            budget.deposit(retried=True)
+    while budget.withdraw():
+        pass
+    assert len(budget_warnings(caplog)) == 2
+
+
+def test_deposits_never_exceed_the_capacity():
+    budget = RetryBudget()
+    for retried in (True, False) * 5:
+        budget.deposit(retried=retried)
+    assert sum(budget.withdraw() for _ in range(200)) == 100
+    budget = RetryBudget()
+    budget.withdraw()
+    for _ in range(10):
+        budget.deposit(retried=False)
+    assert sum(budget.withdraw() for _ in range(200)) == 100
+
+
+async def test_an_outage_costs_at_most_the_ids_plus_100_requests(caplog):
+    requests = Counter()
+
+    async def serve(reader, writer):
+        head = await read_request_head(reader)
+        requests[head.split(b"?")[0]] += 1
+        writer.transport.abort()
+
+    async with raw_server(serve) as base_url:
+        policy = RetryPolicy(attempts=4, initial_delay=0.01)
+        async with VairoSMSClient(KEY, base_url=base_url, retry=policy) as client:
+            outcomes = await client.gather_gonderimler(range(1, 1001), return_exceptions=True)
+            assert [type(outcome) for outcome in outcomes] == [VairoSMSConnectionError] * 1000
+            assert [outcome.gonderim_id for outcome in outcomes] == list(range(1, 1001))
+            assert 1000 + 100 == requests.total() < 1500
+            assert len(requests) == 1000
+            assert len(budget_warnings(caplog)) == 1
+
+            # A sibling shares the spent budget.
+            sibling = client.with_options(retry=RetryPolicy(attempts=9))
+            await sibling.gather_gonderimler(range(1, 101), return_exceptions=True)
+            assert requests.total() == 1200
+
+
+async def test_successes_after_an_outage_restore_the_budget(panel):
+    policy = RetryPolicy(attempts=4, initial_delay=0.001)
+    async with VairoSMSClient(KEY, base_url=panel.base_url, retry=policy) as client:
+        panel.fail(Fault("reset"), times=None)
+        await client.gather_gonderimler(range(1, 301), return_exceptions=True)
+        panel.clear_faults()
+        panel.reset_counters()
+        panel.fail(Fault("reset"))
+        with pytest.raises(VairoSMSConnectionError):
+            await client.get_gonderim(52)
+        assert panel.requests == 1
+        await client.gather_gonderimler(range(1, 101))
+        panel.fail(Fault("reset"))
+        assert (await client.get_gonderim(52)).id == 52
+
+
+async def test_unknown_ids_leave_the_budget_for_connection_errors(panel, client):
+    await client.gather_gonderimler(range(5000, 5300), return_exceptions=True)
+    panel.fail(Fault("reset"))
+    assert (await client.get_gonderim(52)).id == 52
+
+
+async def test_lasting_errors_are_not_retried_and_cost_no_budget(panel, client):
+    for _ in range(150):
+        with pytest.raises(VairoSMSNotFoundError):
+            await client.get_gonderim(5000)
+    assert panel.requests == 150
+    assert client.stats().retry_budget == 100.0
+
+
+@pytest.mark.parametrize(
+    ("fault_rate", "packets", "attempts"),
+    [
+        # One id fails all six attempts once in 64 million.
+        pytest.param(0.05, 20_000, 6, marks=pytest.mark.slow, id="5 % of 20,000"),
+        pytest.param(0.3, 1000, 20, id="30 % of 1,000"),
+    ],
+)
+async def test_the_budget_covers_random_faults(fault_rate, packets, attempts):
+    async with SandboxPanel(KEY, fault_rate=fault_rate, packets=packets) as panel:
+        policy = RetryPolicy(attempts=attempts, initial_delay=0.001)
+        async with VairoSMSClient(KEY, base_url=panel.base_url, retry=policy) as client:
+            ids = range(1, packets + 1)
+            gonderimler = await client.gather_gonderimler(ids)
+            assert [gonderim.id for gonderim in gonderimler] == list(ids)
+            assert packets * (1 + fault_rate * 0.7) < panel.requests
+            assert panel.requests < packets * (1 + fault_rate * 2)
+
+
+@pytest.mark.looptime
+async def test_retries_after_429_cost_no_budget():
+    """The pause already spaces these retries, so even a low rate limit loses no id."""
+    async with SandboxPanel(KEY, rate_limit=(20, 0.05)) as panel:
+        policy = RetryPolicy(attempts=100, initial_delay=0.001)
+        async with VairoSMSClient(KEY, base_url=panel.base_url, retry=policy) as client:
+            outcomes = await client.gather_gonderimler(range(1, 101), return_exceptions=True)
+    assert all(isinstance(outcome, Gonderim) for outcome in outcomes)
