@@ -1,10 +1,10 @@
-"""A long run under random faults: every id once, nothing left over, nothing growing.
+"""A long run under random faults: each id gives one result, and nothing leaks.
 
     python -m tests.core.soak            # 100,000 ids, some minutes
-    python -m tests.core.soak 5000       # as the tests do
+    python -m tests.core.soak 5000       # as test_soak.py does
 
-Five requests in a hundred fail, in every way the sandbox panel knows; one in 200 gets no answer at
-all. Open files, tasks and resident memory are taken after each tenth.
+Five percent of the requests fail, in all the ways the sandbox panel knows; one in 200 gets no
+answer. The run measures open files, tasks and resident memory after each tenth of the ids.
 """
 
 import asyncio
@@ -14,50 +14,74 @@ import sys
 from contextlib import aclosing
 from pathlib import Path
 
+from attrs import frozen
+
 from vairosms_async import RetryPolicy, VairoSMSClient
 from vairosms_async.sandbox import Fault, SandboxPanel
 
 
-def usage() -> dict[str, float]:
-    """Count open files and tasks, and measure resident memory in MiB (Linux)."""
+@frozen
+class Usage:
+    """Resources that this process uses at one moment."""
+
+    open_files: int
+    tasks: int
+    memory_mib: float
+
+
+@frozen
+class SoakReport:
+    """Result of a run; `usages` has one entry per tenth."""
+
+    ids: int
+    requests: int
+    failed: int
+    each_id_once: bool
+    usages: list[Usage]
+
+
+def measure_usage() -> Usage:
+    """Count open files and tasks, and read the resident memory (Linux only)."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return {
-        "files": len(list(Path("/proc/self/fd").iterdir())),
-        "tasks": len(asyncio.all_tasks()),
-        "MiB": pages * os.sysconf("SC_PAGE_SIZE") / 2**20,
-    }
+    return Usage(
+        open_files=len(list(Path("/proc/self/fd").iterdir())),
+        tasks=len(asyncio.all_tasks()),
+        memory_mib=pages * os.sysconf("SC_PAGE_SIZE") / 2**20,
+    )
 
 
-async def soak(count: int) -> dict[str, object]:
-    """Look `count` ids up and say what it came to."""
+async def soak(count: int) -> SoakReport:
+    """Look up ids 1 to `count` under random faults."""
     policy = RetryPolicy(attempts=6, initial_delay=0.002, max_delay=0.05)
-    seen = bytearray(count + 1)
-    usages, failed = [], 0
+    results_per_id = bytearray(count + 1)
+    usages: list[Usage] = []
+    done = failed = 0
     async with (
         SandboxPanel(packets=count, fault_rate=0.05) as panel,
         VairoSMSClient(panel.api_key, base_url=panel.base_url, retry=policy, timeout=0.5) as client,
         aclosing(client.iter_gonderimler(range(1, count + 1))) as results,
     ):
-        done = 0
         async for result in results:
-            seen[int(result.id)] += 1
+            results_per_id[int(result.id)] += 1
             failed += not result.ok
             done += 1
             if done % 200 == 0:
                 panel.fail(Fault("hang"))
             if done % (count // 10) == 0:
-                panel.requests_by_id.clear()  # the panel's own books grow, and are not the point
-                usages.append(usage())
+                # The panel's own records grow; only the client's memory matters here.
+                panel.requests_by_id.clear()
+                panel.request_log.clear()
+                usages.append(measure_usage())
                 print(f"{done:>9,} ids, {panel.requests:,} requests: {usages[-1]}", file=sys.stderr)
         requests = panel.requests
-    return {
-        "ids": count,
-        "requests": requests,
-        "failed": failed,
-        "each once": seen[0] == 0 and set(seen[1:]) == {1},
-        "usages": usages,
-    }
+    return SoakReport(
+        ids=count,
+        requests=requests,
+        failed=failed,
+        each_id_once=results_per_id[0] == 0 and set(results_per_id[1:]) == {1},
+        usages=usages,
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,15 @@
+"""`RetryPolicy`: which errors are retried, how often, and after how long."""
+
 import pytest
 
+from tests.helpers import KEY
 from vairosms_async import (
     RetryPolicy,
     VairoSMSAPIError,
     VairoSMSAuthError,
+    VairoSMSClient,
     VairoSMSConnectionError,
+    VairoSMSError,
     VairoSMSInvalidIdError,
     VairoSMSNotFoundError,
     VairoSMSRateLimitError,
@@ -13,8 +18,9 @@ from vairosms_async import (
     VairoSMSTimeoutError,
 )
 from vairosms_async._retry import retry_delay
+from vairosms_async.sandbox import Fault
 
-PASSING = [
+TEMPORARY = [
     VairoSMSTimeoutError(),
     *(VairoSMSConnectionError(reason=r) for r in ("dns", "connect", "proxy", "cut", "other")),
     VairoSMSAPIError(status=408),
@@ -33,65 +39,73 @@ LASTING = [
 ]
 
 
-def test_defaults_are_the_documented_ones():
+def error_name(error):
+    """Return the class and what tells errors of it apart: "VairoSMSServerError 502"."""
+    detail = getattr(error, "status", None) or getattr(error, "reason", None)
+    return f"{type(error).__name__} {detail}" if detail else type(error).__name__
+
+
+def test_defaults_are_as_documented():
     assert RetryPolicy() == RetryPolicy(
         attempts=4, initial_delay=0.25, max_delay=8.0, max_retry_after=60.0
     )
+
+
+def test_a_policy_is_frozen():
     with pytest.raises(AttributeError):
         RetryPolicy().attempts = 5
 
 
-@pytest.mark.parametrize("error", PASSING, ids=lambda e: f"{type(e).__name__} {vars(e)}")
-def test_what_may_pass_is_tried_again(error):
+@pytest.mark.parametrize("error", TEMPORARY, ids=error_name)
+def test_retries_temporary_errors(error):
     assert retry_delay(RetryPolicy(), error, 1) is not None
 
 
-@pytest.mark.parametrize("error", LASTING, ids=lambda e: f"{type(e).__name__} {vars(e)}")
-def test_what_lasts_is_not(error):
+@pytest.mark.parametrize("error", LASTING, ids=error_name)
+def test_does_not_retry_lasting_errors(error):
     assert retry_delay(RetryPolicy(), error, 1) is None
 
 
-def test_attempts_are_counted():
-    error = VairoSMSServerError(status=500)
-    for attempts in (1, 2, 5):
-        policy = RetryPolicy(attempts=attempts)
-        tried = [n for n in range(1, 10) if retry_delay(policy, error, n) is not None]
-        assert tried == list(range(1, attempts))
+@pytest.mark.parametrize("attempts", [1, 2, 5])
+def test_retries_until_the_last_attempt(attempts):
+    error, policy = VairoSMSServerError(status=500), RetryPolicy(attempts=attempts)
+    retried = [n for n in range(1, 10) if retry_delay(policy, error, n) is not None]
+    assert retried == list(range(1, attempts))
 
 
-def test_no_delay_at_all():
+def test_all_delays_may_be_zero():
     policy = RetryPolicy(initial_delay=0, max_delay=0, max_retry_after=0)
     assert retry_delay(policy, VairoSMSTimeoutError(), 1) == 0
     assert retry_delay(policy, VairoSMSRateLimitError(status=429, retry_after=0.0), 1) == 0
     assert retry_delay(policy, VairoSMSRateLimitError(status=429, retry_after=0.1), 1) is None
 
 
-def test_back_off_doubles_to_its_bound_with_full_jitter():
+@pytest.mark.parametrize(
+    ("attempt", "upper_bound"),
+    [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 6), (6, 6), (100, 6), (4999, 6)],
+)
+def test_back_off_doubles_up_to_max_delay_with_full_jitter(attempt, upper_bound):
     policy = RetryPolicy(attempts=5000, initial_delay=0.5, max_delay=6.0)
-    error = VairoSMSTimeoutError()
-    for attempt, bound in [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 6), (6, 6), (100, 6), (4999, 6)]:
-        delays = [retry_delay(policy, error, attempt) for _ in range(400)]
-        assert 0 <= min(delays) < bound * 0.1
-        assert bound * 0.9 < max(delays) <= bound
+    delays = [retry_delay(policy, VairoSMSTimeoutError(), attempt) for _ in range(400)]
+    assert 0 <= min(delays) < upper_bound * 0.1
+    assert upper_bound * 0.9 < max(delays) <= upper_bound
 
 
-def test_retry_after_is_the_least_wait():
+@pytest.mark.parametrize("retry_after", [0.0, 3.0, 60.0])
+def test_waits_at_least_as_long_as_retry_after(retry_after):
     policy = RetryPolicy(initial_delay=0.25)
-    for asked in (0.0, 3.0, 60.0):
-        error = VairoSMSRateLimitError(status=429, retry_after=asked)
-        assert asked <= retry_delay(policy, error, 1) <= asked + 0.25
+    error = VairoSMSRateLimitError(status=429, retry_after=retry_after)
+    assert retry_after <= retry_delay(policy, error, 1) <= retry_after + 0.25
 
 
-def test_a_longer_retry_after_than_the_policy_allows_ends_the_lookup():
-    for asked in (60.001, 1e17):
-        assert (
-            retry_delay(RetryPolicy(), VairoSMSServerError(status=503, retry_after=asked), 1)
-            is None
-        )
+@pytest.mark.parametrize("retry_after", [60.001, 1e17])
+def test_does_not_retry_if_retry_after_exceeds_the_limit(retry_after):
+    error = VairoSMSServerError(status=503, retry_after=retry_after)
+    assert retry_delay(RetryPolicy(), error, 1) is None
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         {"attempts": 0},
         {"attempts": True},
@@ -105,6 +119,20 @@ def test_a_longer_retry_after_than_the_policy_allows_ends_the_lookup():
     ],
     ids=repr,
 )
-def test_values_out_of_range_are_refused_by_name(wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        RetryPolicy(**wrong)
+def test_names_the_invalid_field(invalid):
+    with pytest.raises(ValueError, match=next(iter(invalid))):
+        RetryPolicy(**invalid)
+
+
+@pytest.mark.parametrize("kind", ["reset", "cut", "html", "status"])
+async def test_a_client_works_again_after_faults(panel, kind):
+    policy = RetryPolicy(initial_delay=0.001)
+    async with VairoSMSClient(KEY, base_url=panel.base_url, retry=policy) as client:
+        panel.fail(Fault(kind), times=3)
+        assert (await client.get_gonderim(52)).id == 52
+        assert panel.requests == 4
+        panel.fail(Fault(kind), times=4)
+        with pytest.raises(VairoSMSError):
+            await client.get_gonderim(61)
+        assert panel.requests == 8
+        assert (await client.get_gonderim(61)).id == 61
