@@ -1,6 +1,7 @@
 """Helpers that several test modules share."""
 
 import asyncio
+import gc
 import json
 import pickle
 import socket
@@ -246,3 +247,10 @@ async def lookup_once(base_url: str, **options: Any) -> Gonderim | VairoSMSError
     async with VairoSMSClient(KEY, base_url=base_url, retry=retry, **options) as client:
         [outcome] = await client.gather_gonderimler([52], return_exceptions=True)
         return outcome
+
+
+def library_tasks_in_memory() -> list[asyncio.Task[Any]]:
+    """List the library's own tasks that something still references, finished ones too."""
+    gc.collect()
+    tasks = [one for one in gc.get_objects() if issubclass(type(one), asyncio.Task)]
+    return [task for task in tasks if task.get_name().startswith("vairosms")]
