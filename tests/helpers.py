@@ -250,7 +250,11 @@ async def lookup_once(base_url: str, **options: Any) -> Gonderim | VairoSMSError
 
 
 def library_tasks_in_memory() -> list[asyncio.Task[Any]]:
-    """List the library's own tasks that something still references, finished ones too."""
+    """List the library's own tasks of this event loop that exist, finished ones too."""
     gc.collect()
+    loop = asyncio.get_running_loop()
+    # Not isinstance(): it runs code of proxies that claim to be of another class.
     tasks = [one for one in gc.get_objects() if issubclass(type(one), asyncio.Task)]
-    return [task for task in tasks if task.get_name().startswith("vairosms")]
+    return [
+        task for task in tasks if task.get_loop() is loop and task.get_name().startswith("vairosms")
+    ]

@@ -1,12 +1,14 @@
-"""Whole schedules of faults, made up by hypothesis, on a clock that runs ahead.
+"""Random schedules of faults from hypothesis, on a clock that runs ahead.
 
-A panel follows a script: for each id, what its first, second, … request meets. Whatever the script,
-the client keeps its promises.
+A server follows a script: it says how the first, second, … request for each id ends. The client
+must keep its promises under any script.
 """
 
 import asyncio
+import gc
+import weakref
 from collections import Counter, defaultdict
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 
 import looptime
 import pytest
@@ -24,6 +26,7 @@ from tests.helpers import (
 )
 from vairosms_async import Gonderim, RetryPolicy, VairoSMSClient, VairoSMSError
 
+# What the server sends. "hang" sends nothing and keeps the connection open.
 STEPS = {
     "ok": http_response(answer_body()),
     "500": http_response(b"<html>", "500 Oops"),
@@ -35,112 +38,92 @@ STEPS = {
     "html": http_response(b"<html>"),
     "cut": http_response(answer_body())[:-5],
     "close": b"",
-    "hang": None,
+    "hang": b"",
     "another": http_response(answer_body({"id": 9999})),
 }
-IDS = 12
-CAP = 3
+PAUSES = {"429": 2, "503": 1}  # seconds
+MAX_CONCURRENCY = 3
+IDS = range(1, 13)
+PROBE_IDS = range(1001, 1001 + MAX_CONCURRENCY)
 
-scripts = st.lists(st.lists(st.sampled_from(sorted(STEPS)), max_size=5), min_size=IDS, max_size=IDS)
-waits = st.lists(st.floats(0, 3), min_size=1, max_size=7)
+scripts = st.lists(
+    st.lists(st.sampled_from(sorted(STEPS)), max_size=5), min_size=len(IDS), max_size=len(IDS)
+)
+latencies = st.lists(st.floats(0, 3), min_size=1, max_size=7)
 
 
-class Panel:
-    """Follows a script, and keeps what the client is to be held to."""
+class ScriptedServer:
+    """A server that follows a script and records how the client behaves."""
 
-    def __init__(self, script, latencies):
-        self.script = defaultdict(list, {n + 1: list(steps) for n, steps in enumerate(script)})
+    def __init__(self, steps_by_id, latencies):
+        self.remaining_steps = defaultdict(list, {i: list(s) for i, s in steps_by_id.items()})
         self.latencies = latencies
         self.requests = Counter()
-        self.broken = []
-        self.in_flight = self.peak = 0
+        self.sent_in_a_pause = []
+        self.in_flight = self.peak_in_flight = 0
         self.paused_until = -1.0
+        self.all_probes_arrived = asyncio.Barrier(MAX_CONCURRENCY)
 
-    async def serve(self, reader, writer):
-        loop = asyncio.get_running_loop()
+    async def __call__(self, reader, writer):
         while True:
             gonderim_id = requested_id(await read_request_head(reader))
-            if loop.time() < self.paused_until:
-                self.broken.append(f"{gonderim_id} sent at {loop.time()} in a pause")
-            number = self.requests.total()
-            self.requests[gonderim_id] += 1
+            if gonderim_id in PROBE_IDS:
+                await self.all_probes_arrived.wait()
+                writer.write(http_response(answer_body({"id": gonderim_id})))
+                continue
+            self.record_request(gonderim_id)
             self.in_flight += 1
-            self.peak = max(self.peak, self.in_flight)
+            self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
             try:
-                await asyncio.sleep(self.latencies[number % len(self.latencies)])
-                step = self.script[gonderim_id].pop(0) if self.script[gonderim_id] else "ok"
-                data = STEPS[step]
-                if data is None:
+                latency = self.latencies[(self.requests.total() - 1) % len(self.latencies)]
+                await asyncio.sleep(latency)
+                step = self.next_step(gonderim_id)
+                if step == "hang":
                     await reader.read()
                     return
             finally:
                 self.in_flight -= 1
-            if step == "ok":
-                data = http_response(answer_body({"id": gonderim_id}))
-            writer.write(data)
+            answer = answer_body({"id": gonderim_id})
+            writer.write(http_response(answer) if step == "ok" else STEPS[step])
             await writer.drain()
-            if step in ("429", "503"):
-                # From when the client has it; what it had sent before is on its way.
-                await asyncio.sleep(0.001)
-                seconds = 2 if step == "429" else 1
-                self.paused_until = max(self.paused_until, loop.time() - 0.001 + seconds - 0.05)
+            if step in PAUSES:
+                await self.begin_pause(PAUSES[step])
             if step in ("cut", "close"):
                 return
 
+    def record_request(self, gonderim_id):
+        time = asyncio.get_running_loop().time()
+        if time < self.paused_until:
+            self.sent_in_a_pause.append(f"{gonderim_id} sent at {time} in a pause")
+        self.requests[gonderim_id] += 1
 
-async def run(panel, work, leave_at):
-    """Do the work against the panel; give the outcomes by id, and check what must hold."""
-    policy = RetryPolicy(attempts=3, initial_delay=0.5)
-    async with raw_server(panel.serve) as base_url:
-        async with VairoSMSClient(
-            KEY, base_url=base_url, max_concurrency=CAP, timeout=10, retry=policy
-        ) as client:
-            outcomes = await work(client, leave_at)
-            assert not library_tasks()
-            assert client.stats().in_flight == 0
-            assert not client._shared.bulk_tasks
-            assert not client._shared.interruptible
-            if panel.requests:  # each connection is back in the pool, or closed
-                assert not client._shared._transport.session.connector._acquired
-    assert panel.peak <= CAP
-    for gonderim_id, outcome in outcomes.items():
-        if isinstance(outcome, Gonderim):
-            assert outcome.id == gonderim_id
-        else:
-            assert isinstance(outcome, VairoSMSError)
-            assert outcome.gonderim_id == gonderim_id
-    assert all(count <= policy.attempts for count in panel.requests.values())
-    return outcomes
+    def next_step(self, gonderim_id):
+        steps = self.remaining_steps[gonderim_id]
+        return steps.pop(0) if steps else "ok"
+
+    async def begin_pause(self, seconds):
+        asked_at = asyncio.get_running_loop().time()
+        # Requests sent before the client reads the answer may still arrive.
+        await asyncio.sleep(0.001)
+        self.paused_until = max(self.paused_until, asked_at + seconds - 0.05)
 
 
-async def gather(client, _):
-    ids = range(1, IDS + 1)
-    outcomes = await client.gather_gonderimler(ids, return_exceptions=True)
-    assert len(outcomes) == IDS
-    return dict(zip(ids, outcomes, strict=True))
+async def gather(client, _leave_at):
+    outcomes = await client.gather_gonderimler(IDS, return_exceptions=True)
+    assert len(outcomes) == len(IDS)
+    return dict(zip(IDS, outcomes, strict=True))
 
 
-async def iterate(client, leave_at):
-    outcomes = {}
-    async with aclosing(client.iter_gonderimler(range(1, IDS + 1))) as results:
-        async for result in results:
-            assert result.id not in outcomes
-            outcomes[result.id] = result.gonderim or result.error
-            if len(outcomes) == leave_at:
-                break
-    assert len(outcomes) == min(leave_at, IDS)
-    return outcomes
-
-
-async def gather_until_the_first_error(client, _):
+async def gather_until_the_first_error(client, _leave_at):
     try:
-        await client.gather_gonderimler(range(1, IDS + 1))
+        await client.gather_gonderimler(IDS)
     except VairoSMSError as exc:
-        return {exc.gonderim_id: exc}
+        # Without the traceback, which would keep timeouts in memory.
+        return {exc.gonderim_id: exc.with_traceback(None)}
     return {}
 
 
-async def cancelled(client, leave_at):
+async def gather_until_cancelled(client, leave_at):
     try:
         async with asyncio.timeout(leave_at):
             return await gather(client, leave_at)
@@ -148,47 +131,126 @@ async def cancelled(client, leave_at):
         return {}
 
 
-def on_a_fast_clock(work):
-    """Run a coroutine on an event loop of its own whose clock runs ahead."""
+async def iterate_and_leave(client, leave_at):
+    outcomes = {}
+    async with aclosing(client.iter_gonderimler(IDS)) as results:
+        async for result in results:
+            assert result.id not in outcomes
+            outcomes[result.id] = result.gonderim or result.error
+            if len(outcomes) == leave_at:
+                break
+    assert len(outcomes) == min(leave_at, len(IDS))
+    return outcomes
+
+
+async def assert_all_slots_and_connections_are_free(client):
+    """Send as many lookups as the cap allows; the server answers when all have arrived."""
+    async with asyncio.timeout(8):  # longer than any pause, shorter than the client's timeout
+        assert len(await client.gather_gonderimler(PROBE_IDS)) == MAX_CONCURRENCY
+
+
+class RecordedTimeouts:
+    """The `asyncio.Timeout` objects that were created while `recorded_timeouts` was active."""
+
+    def __init__(self):
+        self.count = 0
+        self.references = weakref.WeakSet()
+
+    def still_in_memory(self):
+        assert self.count, "no timeout was recorded: does the client create them in another way?"
+        if self.references:
+            gc.collect()
+        return list(self.references)
+
+
+@contextmanager
+def recorded_timeouts():
+    timeouts = RecordedTimeouts()
+
+    def recording(create):
+        def create_and_record(when):
+            timeout = create(when)
+            timeouts.count += 1
+            timeouts.references.add(timeout)
+            return timeout
+
+        return create_and_record
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio, "timeout", recording(asyncio.timeout))
+        patch.setattr(asyncio, "timeout_at", recording(asyncio.timeout_at))
+        yield timeouts
+
+
+async def run_schedule(server, work, leave_at):
+    """Return the outcomes of the work by id, and assert what holds under any script."""
+    policy = RetryPolicy(attempts=3, initial_delay=0.5)
+    async with raw_server(server) as base_url:
+        async with VairoSMSClient(
+            KEY, base_url=base_url, max_concurrency=MAX_CONCURRENCY, timeout=10, retry=policy
+        ) as client:
+            with recorded_timeouts() as timeouts:
+                outcomes = await work(client, leave_at)
+            assert not library_tasks()
+            assert client.stats().in_flight == 0
+            assert not timeouts.still_in_memory()
+            await assert_all_slots_and_connections_are_free(client)
+    assert server.peak_in_flight <= MAX_CONCURRENCY
+    assert server.sent_in_a_pause == []
+    for gonderim_id, outcome in outcomes.items():
+        if isinstance(outcome, Gonderim):
+            assert outcome.id == gonderim_id
+        else:
+            assert isinstance(outcome, VairoSMSError)
+            assert outcome.gonderim_id == gonderim_id
+    assert all(count <= policy.attempts for count in server.requests.values())
+    return outcomes
+
+
+def run_on_a_fast_clock(coroutine):
+    """Run a coroutine on a new event loop whose clock runs ahead."""
     loop = looptime.patch_event_loop(asyncio.new_event_loop())
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        return runner.run(work)
+        return runner.run(coroutine)
 
 
 @pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     scripts,
-    waits,
-    st.sampled_from([gather, iterate, gather_until_the_first_error, cancelled]),
-    st.integers(1, IDS + 3),
+    latencies,
+    st.sampled_from(
+        [gather, gather_until_the_first_error, gather_until_cancelled, iterate_and_leave]
+    ),
+    st.integers(1, len(IDS) + 3),
 )
-def test_promises_hold_on_any_schedule(script, latencies, work, leave_at):
-    panel = Panel(script, latencies)
-    outcomes = on_a_fast_clock(run(panel, work, leave_at))
-    assert panel.broken == []
+def test_promises_hold_under_any_schedule(script, latencies, work, leave_at):
+    steps_by_id = dict(zip(IDS, script, strict=True))
+    server = ScriptedServer(steps_by_id, latencies)
+    outcomes = run_on_a_fast_clock(run_schedule(server, work, leave_at))
     for gonderim_id, outcome in outcomes.items():
-        steps = script[gonderim_id - 1][: panel.requests[gonderim_id]]
+        requests = server.requests[gonderim_id]
+        steps_used = steps_by_id[gonderim_id][:requests]
         if isinstance(outcome, Gonderim):
-            assert len(steps) < panel.requests[gonderim_id] or steps[-1] == "ok"
+            assert len(steps_used) < requests or steps_used[-1] == "ok"
         else:
-            assert steps
-            assert steps[-1] != "ok"
+            assert steps_used
+            assert steps_used[-1] != "ok"
 
 
 @pytest.mark.slow
 @settings(deadline=None, max_examples=4)
-@given(st.lists(st.sampled_from(["500", "cut", "close"]), min_size=3, max_size=3), waits)
-def test_a_panel_that_is_down_is_asked_within_the_budget(steps, latencies):
-    async def work():
-        panel = Panel([], latencies[:1])
-        for gonderim_id in range(1, 401):
-            panel.script[gonderim_id] = list(steps)
-        async with raw_server(panel.serve) as base_url:
+@given(st.lists(st.sampled_from(["500", "cut", "close"]), min_size=3, max_size=3), latencies)
+def test_an_outage_costs_the_ids_plus_100_requests_under_any_schedule(steps, latencies):
+    ids = range(1, 401)
+    server = ScriptedServer(dict.fromkeys(ids, steps), latencies[:1])
+
+    async def look_up_all_ids():
+        async with raw_server(server) as base_url:
             policy = RetryPolicy(attempts=3, initial_delay=0.1)
             async with VairoSMSClient(KEY, base_url=base_url, retry=policy) as client:
-                outcomes = await client.gather_gonderimler(range(1, 401), return_exceptions=True)
-        assert all(isinstance(outcome, VairoSMSError) for outcome in outcomes)
-        assert panel.requests.total() == 500
+                return await client.gather_gonderimler(ids, return_exceptions=True)
 
-    on_a_fast_clock(work())
+    outcomes = run_on_a_fast_clock(look_up_all_ids())
+    assert all(isinstance(outcome, VairoSMSError) for outcome in outcomes)
+    assert server.requests.total() == 500
