@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture
 def opened_sessions(monkeypatch):
-    """List the aiohttp sessions that anyone opens during the test."""
+    """List the aiohttp sessions opened during the test."""
     sessions = []
     original_init = aiohttp.ClientSession.__init__
 

@@ -1,4 +1,4 @@
-"""A sandbox panel for tests that wait for packets, and its clock."""
+"""A sandbox panel for tests that wait for packets, and the time on the event loop."""
 
 import asyncio
 import itertools

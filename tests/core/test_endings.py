@@ -1,6 +1,6 @@
 """Calls that end early at each point where they wait: no task is left and no slot is lost.
 
-Each test ends one call in one way while it waits for one thing, at 40 instants in turn.
+Each test combines one call, one way to end it and one situation, and tries 40 instants in turn.
 """
 
 import asyncio
@@ -99,7 +99,7 @@ async def answer_in_pieces(reader, writer):
 
 @frozen
 class Situation:
-    """What the calls of a test wait for."""
+    """The conditions under which a call waits."""
 
     latency: float = 0.0
     faults: tuple[Fault, ...] = ()

@@ -1,4 +1,4 @@
-"""`gather_gonderimler`: order, cap, errors, and what is left when it ends."""
+"""`gather_gonderimler`: order, cap, errors and cancellation."""
 
 import asyncio
 import contextvars

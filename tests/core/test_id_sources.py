@@ -1,4 +1,4 @@
-"""Sources of ids for `iter_gonderimler`: sync and async, slow, failing, ending."""
+"""Sources of ids for `iter_gonderimler`: sync, async, slow and failing ones."""
 
 import asyncio
 import logging

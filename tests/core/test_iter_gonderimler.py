@@ -1,4 +1,4 @@
-"""`iter_gonderimler`: results, back-pressure, sources of ids, and what is left when it ends."""
+"""`iter_gonderimler`: results, back-pressure, refused keys and early exit."""
 
 import asyncio
 import gc

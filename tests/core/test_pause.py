@@ -1,4 +1,4 @@
-"""The pause as an object: how long it lasts, and which errors start it."""
+"""The `Pause` class: how long a pause lasts, and which errors start it."""
 
 import logging
 
@@ -101,5 +101,5 @@ def test_zero_and_negative_seconds_neither_pause_nor_warn(caplog):
         pytest.param(VairoSMSConnectionError(), 0.2, 0.0, id="no connection"),
     ],
 )
-def test_how_long_an_error_pauses_the_client(error, delay, seconds):
+def test_only_429_and_503_pause_the_client(error, delay, seconds):
     assert pause_asked(RetryPolicy(), error, delay) == seconds

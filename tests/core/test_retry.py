@@ -40,7 +40,7 @@ LASTING = [
 
 
 def error_name(error):
-    """Return the class and what tells errors of it apart: "VairoSMSServerError 502"."""
+    """Return the class with the status or reason, such as "VairoSMSServerError 502"."""
     detail = getattr(error, "status", None) or getattr(error, "reason", None)
     return f"{type(error).__name__} {detail}" if detail else type(error).__name__
 

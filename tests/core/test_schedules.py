@@ -1,4 +1,4 @@
-"""Random schedules of faults from hypothesis, on a clock that runs ahead.
+"""Random schedules of faults from hypothesis, in simulated time.
 
 A server follows a script: it says how the first, second, … request for each id ends. The client
 must keep its promises under any script.
@@ -207,8 +207,8 @@ async def run_schedule(server, work, leave_at):
     return outcomes
 
 
-def run_on_a_fast_clock(coroutine):
-    """Run a coroutine on a new event loop whose clock runs ahead."""
+def run_in_simulated_time(coroutine):
+    """Run a coroutine on a new event loop that skips the time it would sleep."""
     loop = looptime.patch_event_loop(asyncio.new_event_loop())
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         return runner.run(coroutine)
@@ -227,7 +227,7 @@ def run_on_a_fast_clock(coroutine):
 def test_promises_hold_under_any_schedule(script, latencies, work, leave_at):
     steps_by_id = dict(zip(IDS, script, strict=True))
     server = ScriptedServer(steps_by_id, latencies)
-    outcomes = run_on_a_fast_clock(run_schedule(server, work, leave_at))
+    outcomes = run_in_simulated_time(run_schedule(server, work, leave_at))
     for gonderim_id, outcome in outcomes.items():
         requests = server.requests[gonderim_id]
         steps_used = steps_by_id[gonderim_id][:requests]
@@ -251,6 +251,6 @@ def test_an_outage_costs_the_ids_plus_100_requests_under_any_schedule(steps, lat
             async with VairoSMSClient(KEY, base_url=base_url, retry=policy) as client:
                 return await client.gather_gonderimler(ids, return_exceptions=True)
 
-    outcomes = run_on_a_fast_clock(look_up_all_ids())
+    outcomes = run_in_simulated_time(look_up_all_ids())
     assert all(isinstance(outcome, VairoSMSError) for outcome in outcomes)
     assert server.requests.total() == 500

@@ -1,4 +1,4 @@
-"""The client's session and its event loop."""
+"""The client's session and event loop."""
 
 import asyncio
 import subprocess

@@ -1,4 +1,4 @@
-"""`wait_gonderim`: one packet until it is final, on a clock that runs ahead."""
+"""`wait_gonderim`: one packet until it is final, in simulated time."""
 
 import asyncio
 import itertools
@@ -49,7 +49,7 @@ async def test_an_unknown_state_is_not_final(panel, client):
     assert (await client.wait_gonderim(7)).paket_durum is PaketDurum.SONLANDI
 
 
-async def test_intervals_grow_by_a_quarter_to_three_quarters_up_to_the_longest(panel, client):
+async def test_intervals_grow_by_25_to_75_percent_up_to_the_maximum(panel, client):
     panel.add_packet(7, final_after=3600)
     await client.wait_gonderim(7, poll_interval=3, max_poll_interval=100)
     intervals = panel.intervals(7)

@@ -1,4 +1,4 @@
-"""`wait_gonderimler`: many packets until they are final, on a clock that runs ahead."""
+"""`wait_gonderimler`: many packets until they are final, in simulated time."""
 
 import asyncio
 import gc

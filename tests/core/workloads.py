@@ -1,4 +1,4 @@
-"""Calls to a client that tests end early, and what must be left of them: nothing."""
+"""Calls to a client for the tests that end them early, and the check that nothing is left."""
 
 import asyncio
 from pathlib import Path
