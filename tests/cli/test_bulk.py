@@ -587,7 +587,7 @@ def test_waiting_has_an_end(vairosms, panel):
     rows = check_complete("out", [52, 703])
     assert rows[2]["error"]["type"] == "VairoSMSTimeoutError"
     assert rows[2]["gonderim"]["paket_durum"] == 0
-    assert "VairoSMSTimeoutError, last seen DEVAM_EDIYOR 1  50.0%" in ran.err
+    assert "VairoSMSTimeoutError, last DEVAM_EDIYOR 1  50.0%" in ran.err
     ran = vairosms("bulk", "ids", "-o", "-", "--wait", "--wait-timeout", 0.2)
     assert len(ran.out.splitlines()) == 2
 

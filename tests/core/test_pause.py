@@ -10,7 +10,7 @@ from vairosms_async import (
     VairoSMSRateLimitError,
     VairoSMSServerError,
 )
-from vairosms_async._retry import Pause, pause_asked
+from vairosms_async._pace import Pause, requested_pause
 
 
 def warnings(caplog):
@@ -19,20 +19,20 @@ def warnings(caplog):
 
 def test_lookups_restart_spread_out_after_a_pause(caplog):
     pause = Pause()
-    assert pause.left(5.0) == 0.0
+    assert pause.remaining(5.0) == 0.0
     pause.begin(100.0, 2.0, 429)
-    seconds_left = [pause.left(101.0) for _ in range(500)]
+    seconds_left = [pause.remaining(101.0) for _ in range(500)]
     assert 1.0 <= min(seconds_left) < 1.05
     assert 1.45 < max(seconds_left) <= 1.5
-    assert pause.left(101.999) > 0
-    assert pause.left(102.0) == 0.0
-    assert warnings(caplog) == ["the panel asks to wait (HTTP 429): lookups pause for 2 s"]
+    assert pause.remaining(101.999) > 0
+    assert pause.remaining(102.0) == 0.0
+    assert warnings(caplog) == ["the panel answered HTTP 429: pausing for 2 s"]
 
 
 def test_lookups_restart_within_one_second_after_a_long_pause():
     pause = Pause()
     pause.begin(0.0, 60.0, 503)
-    assert 60.9 < max(pause.left(0.0) for _ in range(500)) <= 61.0
+    assert 60.9 < max(pause.remaining(0.0) for _ in range(500)) <= 61.0
 
 
 def test_a_second_refusal_extends_the_pause_but_never_shortens_it(caplog):
@@ -40,11 +40,11 @@ def test_a_second_refusal_extends_the_pause_but_never_shortens_it(caplog):
     pause.begin(0.0, 10.0, 429)
     for seconds in (0.0, 3.0, 9.0):
         pause.begin(1.0, seconds, 429)
-    assert pause.left(9.9) > 0
-    assert pause.left(10.0) == 0
+    assert pause.remaining(9.9) > 0
+    assert pause.remaining(10.0) == 0
     pause.begin(5.0, 10.0, 503)
-    assert pause.left(14.9) > 0
-    assert pause.left(15.0) == 0
+    assert pause.remaining(14.9) > 0
+    assert pause.remaining(15.0) == 0
     assert len(warnings(caplog)) == 1
     pause.begin(15.0, 1.0, 503)
     assert len(warnings(caplog)) == 2
@@ -56,7 +56,7 @@ def test_zero_and_negative_seconds_neither_pause_nor_warn(caplog):
     for seconds in (0.0, -1.0):
         pause.begin(0.0, seconds, 429)
         pause.begin(50.0, seconds, 429)
-    assert pause.left(0.0) == 0.0
+    assert pause.remaining(0.0) == 0.0
     assert caplog.records == []
 
 
@@ -102,4 +102,4 @@ def test_zero_and_negative_seconds_neither_pause_nor_warn(caplog):
     ],
 )
 def test_only_429_and_503_pause_the_client(error, delay, seconds):
-    assert pause_asked(RetryPolicy(), error, delay) == seconds
+    assert requested_pause(RetryPolicy(), error, delay) == seconds

@@ -25,7 +25,7 @@ def test_each_retry_costs_a_token_and_each_success_restores_some(caplog):
     budget = RetryBudget()
     assert [budget.withdraw() for _ in range(103)] == [True] * 100 + [False] * 3
     assert [record.getMessage() for record in caplog.records] == [
-        "the retry budget is spent: lookups that fail are not retried until others succeed"
+        "the retry budget is spent: no retries until lookups succeed again"
     ]
     assert caplog.records[0].levelname == "WARNING"
 
