@@ -1,63 +1,90 @@
-"""What the tests of the command share: a panel in a thread, and ways to run the command."""
+"""A sandbox panel in a thread, and ways to run the command."""
 
-import csv
-import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import defaultdict
 from pathlib import Path
 
 from attrs import frozen
 
-from tests.helpers import KEY, assert_no_key
+from tests.helpers import KEY, assert_no_key, example_packet
 from vairosms_async.cli import main
 from vairosms_async.sandbox import SandboxPanel
 
 VAIROSMS = (sys.executable, "-m", "vairosms_async")
 
+# A plain machine has no PYTHONUNBUFFERED and the like; the rest is what a process needs to start.
+INHERITED_VARIABLES = ("HOME", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE")
+
 
 class Panel(SandboxPanel):
-    """A sandbox panel that keeps when each packet was asked for."""
+    """A sandbox panel that accepts the tests' key and says when it was asked for which packet."""
 
     def __init__(self, **options):
         super().__init__(KEY, **options)
-        self.times = defaultdict(list)
 
-    async def _answer(self, request, gonderim_id):
-        response = await super()._answer(request, gonderim_id)
-        self.times[gonderim_id].append(time.time())
-        return response
+    async def start(self):
+        self.started_at = time.monotonic()
+        await super().start()
+
+    def answer_times(self):
+        """Return the times of each packet's answered requests, by `time.monotonic`."""
+        times = defaultdict(list)
+        for request in self.request_log.copy():
+            if request.status is not None:
+                times[int(request.path.rpartition("/")[2])].append(self.started_at + request.time)
+        return times
 
     def fresh(self):
-        """Forget what was counted and asked for; give the panel."""
+        """Reset the counters, clear the faults, and return the panel."""
         self.reset_counters()
         self.clear_faults()
-        self.times.clear()
         return self
 
 
 def until(condition, seconds=20):
-    """Wait until something is so."""
+    """Wait until a condition is true. Fail after some seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
+        assert time.monotonic() < deadline, f"the condition was still false after {seconds} s"
         time.sleep(0.002)
 
 
+def write_ids(ids, path="ids"):
+    """Write a file with one id per line."""
+    Path(path).write_text("".join(f"{gonderim_id}\n" for gonderim_id in ids), "utf-8")
+
+
+def add_settling_packet(panel, gonderim_id, after, durum=1):
+    """Add a packet that is in progress and gets its final state `after` seconds from now."""
+    packet = example_packet(52) | {"id": gonderim_id, "paket_durum": 0}
+    panel.add_gonderim(packet, then=packet | {"paket_durum": durum}, after=after)
+
+
 def environment(panel=None, **settings):
-    env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
-    env |= {"PYTHONIOENCODING": "utf-8", "VAIROSMS_API_KEY": KEY}
+    """Build the environment of a child process: a plain machine's, the key and some settings.
+
+    Args:
+        panel: The panel that the command asks.
+        settings: Further variables. None removes a variable.
+    """
+    env = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
+    # Children write UTF-8, which the tests decode. Only Windows needs a setting of Python for that.
+    env |= {"PYTHONUTF8": "1"} if sys.platform == "win32" else {"LANG": "C.UTF-8"}
+    env["VAIROSMS_API_KEY"] = KEY
     if panel is not None:
         env["VAIROSMS_BASE_URL"] = panel.base_url
     env |= settings
-    return {k: v for k, v in env.items() if v is not None}
+    return {name: value for name, value in env.items() if value is not None}
 
 
 @frozen
 class Ran:
-    """What a run of the command came to."""
+    """The exit code and the output of a run."""
 
     code: int
     out: str
@@ -65,7 +92,14 @@ class Ran:
 
 
 def start(*args, panel=None, before=(), **options):
-    """Start the command as a child process."""
+    """Start the command as a child process.
+
+    Args:
+        args: The command's arguments.
+        panel: The panel that the command asks.
+        before: A command that runs ours, such as a shell with its own arguments.
+        options: Options of `subprocess.Popen`, and `settings` for `environment`.
+    """
     settings = options.pop("settings", {})
     command = [*before, *VAIROSMS, *map(str, args)]
     assert_no_key("\n".join(command))
@@ -80,7 +114,13 @@ def start(*args, panel=None, before=(), **options):
 
 
 def finish(child, seconds=60, given=None):
-    """Wait for a child's end."""
+    """Wait for a child process to end.
+
+    Args:
+        child: The process.
+        seconds: How long to wait.
+        given: Bytes for its stdin.
+    """
     out, err = child.communicate(given, timeout=seconds)
     ran = Ran(child.returncode, (out or b"").decode(), (err or b"").decode())
     assert_no_key(ran.out + ran.err)
@@ -89,57 +129,29 @@ def finish(child, seconds=60, given=None):
 
 
 def run(*args, panel=None, given=None, **options):
-    """Run the command as a child process."""
+    """Run the command as a child process. See `start` and `finish` for the arguments."""
     if given is not None:
         options["stdin"] = subprocess.PIPE
     return finish(start(*args, panel=panel, **options), given=given)
 
 
-def runner_here(monkeypatch, capfd, panel):
-    """Give what runs the command in this process."""
+def in_process_runner(monkeypatch, capfd, panel):
+    """Return a function that runs the command in this process, where coverage sees it."""
     for name in [n for n in os.environ if n.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("VAIROSMS_API_KEY", KEY)
     monkeypatch.setenv("VAIROSMS_BASE_URL", panel.base_url)
 
-    def call(*args):
+    def run_in_process(*args, kill_after=None):
         monkeypatch.setattr(sys, "argv", ["vairosms", *map(str, args)])
+        if kill_after is not None:
+            timer = threading.Timer(kill_after, os.kill, (os.getpid(), signal.SIGTERM))
+            timer.start()
         code = main()
+        if kill_after is not None:
+            timer.join()
         out, err = capfd.readouterr()
         assert_no_key(out + err)
         return Ran(code, out, err)
 
-    return call
-
-
-# ---- OUT ---------------------------------------------------------------------------------------
-
-
-def whole_lines(path):
-    data = Path(path).read_bytes() if Path(path).exists() else b""
-    return data[: data.rfind(b"\n") + 1]
-
-
-def rows_of(path):
-    """Read the whole lines of OUT, as dicts of strings if it is CSV."""
-    data = whole_lines(path)
-    assert_no_key(data.decode())
-    if Path(path).suffix == ".csv":
-        assert data.startswith(b"\xef\xbb\xbf") or not data
-        assert data.count(b"\n") == data.count(b"\r\n")
-        text = data.decode("utf-8-sig")
-        return list(csv.DictReader(text.splitlines(keepends=True), delimiter=";"))
-    return [json.loads(line) for line in data.splitlines()]
-
-
-def check_complete(path, ids):
-    """Check that OUT has each line of the input once, with its id, and nothing else."""
-    data = Path(path).read_bytes()
-    assert data.endswith(b"\n")
-    rows = {int(row["line"]): row for row in rows_of(path)}
-    assert len(rows) == len(rows_of(path)), "a line is there twice"
-    assert {n: str(row["id"]).strip() for n, row in rows.items()} == {
-        n: str(i) for n, i in enumerate(ids, 1)
-    }
-    assert not list(Path(path).parent.glob(f".{Path(path).name}.*")), "something is left behind"
-    return rows
+    return run_in_process

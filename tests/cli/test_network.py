@@ -1,28 +1,21 @@
-"""The command behind a company's proxy, and with a company's own certificate authority."""
-
-from pathlib import Path
+"""The command behind a company's proxy, and with a company's certificate authority."""
 
 import pytest
 
-from tests.cli.helpers import Panel, check_complete, run
+from tests.cli.helpers import Panel, run, write_ids
+from tests.cli.results import check_complete
 from tests.integrations.company import ForwardProxy, company_ca
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory):
-    """A panel with a certificate of a private authority, and that authority's file."""
+def module_panel(tmp_path_factory):
+    """A panel whose certificate is from a private authority; `bundle` is that authority's file."""
     bundle, context = company_ca(tmp_path_factory.mktemp("ca"))
     with Panel(packets=300, ssl_context=context) as panel:
         panel.bundle = bundle
         yield panel
-
-
-@pytest.fixture
-def panel(company):
-    company.reset_counters()
-    return company
 
 
 @pytest.fixture
@@ -31,30 +24,30 @@ def proxy():
         yield proxy
 
 
-def get(panel, **settings):
+def run_get(panel, **settings):
+    """Run `vairosms get 52` with the certificate authority of the panel."""
     settings = {"SSL_CERT_FILE": panel.bundle} | settings
     return run("get", "52", panel=panel, settings=settings)
 
 
-def test_a_private_authority(panel):
-    assert get(panel).code == 0
-    ran = get(panel, SSL_CERT_FILE=None)
+def test_ssl_cert_file_adds_a_private_authority(panel):
+    assert run_get(panel).code == 0
+    ran = run_get(panel, SSL_CERT_FILE=None)
     assert ran.code == 1
     assert "is signed by an unknown authority" in ran.out
     assert "SSL_CERT_FILE" in ran.out
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
-def test_through_a_proxy(panel, proxy, name):
+def test_get_goes_through_https_proxy(panel, proxy, name):
     target = panel.base_url.split("/")[2]
-    assert get(panel, **{name: f"http://{proxy.address}"}).code == 0
+    assert run_get(panel, **{name: f"http://{proxy.address}"}).code == 0
     assert proxy.asked == [("CONNECT", target)]
     assert panel.requests == 1
 
 
-def test_a_bulk_through_a_proxy(panel, proxy, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path("ids").write_text("".join(f"{i}\n" for i in range(1, 301)))
+def test_bulk_goes_through_https_proxy(panel, proxy, folder):
+    write_ids(range(1, 301))
     settings = {"SSL_CERT_FILE": panel.bundle, "HTTPS_PROXY": proxy.address}
     ran = run("bulk", "ids", "-o", "out", panel=panel, settings=settings)
     assert ran.code == 0
@@ -63,30 +56,30 @@ def test_a_bulk_through_a_proxy(panel, proxy, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("no_proxy", ["127.0.0.1", "*", "x.example,127.0.0.1"])
-def test_past_the_proxy(panel, proxy, no_proxy):
-    ran = get(panel, HTTPS_PROXY=f"http://{proxy.address}", NO_PROXY=no_proxy)
+def test_no_proxy_goes_past_the_proxy(panel, proxy, no_proxy):
+    ran = run_get(panel, HTTPS_PROXY=f"http://{proxy.address}", NO_PROXY=no_proxy)
     assert ran.code == 0
     assert proxy.asked == []
 
 
-def test_a_proxy_with_a_password(panel):
+def test_proxy_with_a_password(panel):
     with ForwardProxy("ayse:parola") as proxy:
-        assert get(panel, HTTPS_PROXY=f"http://ayse:parola@{proxy.address}").code == 0
-        ran = get(panel, HTTPS_PROXY=f"http://ayse:yanlis-parola@{proxy.address}")
+        assert run_get(panel, HTTPS_PROXY=f"http://ayse:parola@{proxy.address}").code == 0
+        ran = run_get(panel, HTTPS_PROXY=f"http://ayse:yanlis-parola@{proxy.address}")
         assert ran.code == 1
         assert "the proxy refused a connection to 127.0.0.1" in ran.out
         assert "yanlis" not in ran.out + ran.err
 
 
-def test_a_proxy_that_is_not_there(panel):
-    ran = get(panel, HTTPS_PROXY="http://127.0.0.1:1")
+def test_an_unreachable_proxy_is_reported(panel):
+    ran = run_get(panel, HTTPS_PROXY="http://127.0.0.1:1")
     assert ran.code == 1
     assert "no connection to the proxy" in ran.out
     assert panel.requests == 0
 
 
-def test_a_panel_of_plain_http_is_asked_past_the_proxy(proxy):
-    """Its key is no proxy's business: such a panel is on this machine."""
+def test_plain_http_goes_past_the_proxy(proxy):
+    """Such a panel is on this machine, and no proxy needs to see its key."""
     with Panel() as panel:
         settings = {f"{s}_PROXY": f"http://{proxy.address}" for s in ("HTTP", "HTTPS", "ALL")}
         settings |= {name.lower(): value for name, value in settings.items()}

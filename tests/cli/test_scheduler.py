@@ -1,4 +1,4 @@
-"""`vairosms bulk --scheduler`: on a cluster in this process, and on one of processes."""
+"""`vairosms bulk --scheduler`, on a cluster in this process and on one of processes."""
 
 import os
 import signal
@@ -10,16 +10,8 @@ import dask
 import pytest
 from distributed import LocalCluster
 
-from tests.cli.helpers import (
-    Panel,
-    check_complete,
-    finish,
-    rows_of,
-    runner_here,
-    start,
-    until,
-    whole_lines,
-)
+from tests.cli.helpers import Panel, finish, start, until, write_ids
+from tests.cli.results import OUTS, check_complete, complete_lines, read_rows
 from vairosms_async.sandbox import Fault
 
 IDS = [*range(1, 151), 52, 52, 9999, "abc", 0]
@@ -27,6 +19,7 @@ IDS = [*range(1, 151), 52, 52, 9999, "abc", 0]
 
 @pytest.fixture(scope="module")
 def cluster():
+    """The address of a scheduler in this process, with two workers."""
     with LocalCluster(
         n_workers=2,
         threads_per_worker=1,
@@ -39,29 +32,20 @@ def cluster():
 
 
 @pytest.fixture(scope="module")
-def the_panel():
+def module_panel():
     with Panel(packets=3000, settle_time=0.0) as panel:
         yield panel
 
 
 @pytest.fixture
-def panel(the_panel):
-    return the_panel.fresh()
-
-
-@pytest.fixture
-def vairosms(panel, monkeypatch, capfd, tmp_path):
-    monkeypatch.chdir(tmp_path)
+def vairosms(vairosms):
+    """Run the command in this process, in a folder with a file of ids."""
     write_ids(IDS)
-    return runner_here(monkeypatch, capfd, panel)
+    return vairosms
 
 
-def write_ids(ids):
-    Path("ids").write_text("".join(f"{i}\n" for i in ids), "utf-8")
-
-
-@pytest.mark.parametrize("out", ["out.jsonl", "out.csv"])
-def test_each_line_has_its_result(vairosms, panel, cluster, out):
+@pytest.mark.parametrize("out", OUTS)
+def test_writes_one_result_per_line(vairosms, panel, cluster, out):
     ran = vairosms("bulk", "ids", "-o", out, "--scheduler", cluster, "--max-concurrency", 5)
     assert ran.code == 1
     check_complete(out, IDS)
@@ -70,30 +54,30 @@ def test_each_line_has_its_result(vairosms, panel, cluster, out):
     assert "Checked 155 lines" in ran.err
 
 
-def test_resumed_it_asks_for_what_is_missing_only(vairosms, panel, cluster):
+def test_resume_asks_only_for_missing_lines(vairosms, panel, cluster):
     assert vairosms("bulk", "ids", "-o", "out.jsonl", "-q", "--scheduler", cluster).code == 1
     lines = Path("out.jsonl").read_bytes().splitlines(keepends=True)
-    # Forty lines lost, one torn.
+    # The last 40 lines are missing, and the one before them is truncated.
     Path("out.jsonl").write_bytes(b"".join(lines[:114]) + lines[114][:20])
     panel.reset_counters()
     ran = vairosms("bulk", "ids", "-o", "out.jsonl", "--resume", "--scheduler", cluster)
     assert ran.code == 1
     rows = check_complete("out.jsonl", IDS)
     assert sum(row["gonderim"] is not None for row in rows.values()) == 152
-    assert panel.requests <= 41 + 1  # those, and the one that is not there
+    assert panel.requests <= 41 + 1  # 9999 fails again
 
 
-def test_packets_in_progress_are_waited_for_from_here(vairosms, panel, cluster):
+def test_wait_polls_from_this_process(vairosms, panel, cluster):
     ran = vairosms(
         "bulk", "ids", "-o", "out.jsonl", "--wait", "--wait-timeout", "0.1", "--scheduler", cluster
     )
     assert ran.code == 1
     check_complete("out.jsonl", IDS)
     assert any((row["error"] or {}).get("type") == "VairoSMSTimeoutError" for row in
-               rows_of("out.jsonl"))  # fmt: skip
+               read_rows("out.jsonl"))  # fmt: skip
 
 
-def test_a_refused_key_ends_it(vairosms, panel, cluster):
+def test_a_refused_key_ends_the_run(vairosms, panel, cluster):
     panel.fail(Fault("status", 401), id=77)
     ran = vairosms("bulk", "ids", "-o", "out.jsonl", "--scheduler", cluster)
     assert ran.code == 3
@@ -102,7 +86,7 @@ def test_a_refused_key_ends_it(vairosms, panel, cluster):
     check_complete("out.jsonl", IDS)
 
 
-def test_no_scheduler_there(vairosms):
+def test_an_unreachable_scheduler_is_an_error(vairosms):
     with dask.config.set({"distributed.comm.timeouts.connect": "100ms"}):
         ran = vairosms("bulk", "ids", "-o", "out.jsonl", "--scheduler", "tcp://127.0.0.1:1")
     assert ran.code == 2
@@ -110,13 +94,13 @@ def test_no_scheduler_there(vairosms):
     assert not Path("out.jsonl").exists()
 
 
-def test_an_address_that_is_none(vairosms):
+def test_rejects_an_unknown_address_scheme(vairosms):
     ran = vairosms("bulk", "ids", "-o", "out.jsonl", "--scheduler", "foo://x")
     assert ran.code == 2
     assert "unknown address scheme 'foo'" in ran.err
 
 
-def test_nothing_left_to_ask_starts_no_cluster(vairosms, panel, cluster):
+def test_resume_with_nothing_to_ask_starts_no_cluster(vairosms, panel, cluster):
     write_ids(range(1, 21))
     assert vairosms("bulk", "ids", "-o", "out.jsonl", "-q", "--scheduler", cluster).code == 0
     given = ("--resume", "--scheduler", "tcp://127.0.0.1:1")
@@ -124,20 +108,38 @@ def test_nothing_left_to_ask_starts_no_cluster(vairosms, panel, cluster):
     assert panel.requests == 20
 
 
-def test_what_does_not_go_with_it(vairosms, panel, monkeypatch):
-    given = ("bulk", "ids", "-o", "out.jsonl", "--scheduler", "local")
-    ran = vairosms(*given, "--rate", "5")
+LOCAL = ("bulk", "ids", "-o", "out.jsonl", "--scheduler", "local")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        pytest.param(["--rate", "5"], "--rate is for one machine", id="rate"),
+        pytest.param(
+            ["--scheduler", "lokal"], 'Error: --scheduler is "local", or an address', id="address"
+        ),
+    ],
+)
+def test_rejects_invalid_options(vairosms, panel, options, why):
+    ran = vairosms(*LOCAL, *options)
     assert ran.code == 2
-    assert "--rate is for one machine" in ran.err
-    ran = vairosms("bulk", "ids", "-o", "out.jsonl", "--scheduler", "lokal")
-    assert ran.code == 2
-    assert 'Error: --scheduler is "local", or an address' in ran.err
+    assert why in ran.err
+    assert not Path("out.jsonl").exists()
+    assert panel.requests == 0
+
+
+def test_rejects_a_proxy(vairosms, panel, monkeypatch):
     monkeypatch.setattr("vairosms_async.cli.cluster.proxy_for", lambda url: "http://proxy")
-    ran = vairosms(*given)
+    ran = vairosms(*LOCAL)
     assert ran.code == 2
     assert "not through HTTPS_PROXY" in ran.err
+    assert not Path("out.jsonl").exists()
+    assert panel.requests == 0
+
+
+def test_a_missing_extra_says_how_to_install_it(vairosms, panel, monkeypatch):
     monkeypatch.setitem(sys.modules, "vairosms_async.cluster", None)
-    ran = vairosms(*given)
+    ran = vairosms(*LOCAL)
     assert ran.code == 2
     assert "pip install 'vairosms-async[dask]'" in ran.err
     assert not Path("out.jsonl").exists()
@@ -145,43 +147,41 @@ def test_what_does_not_go_with_it(vairosms, panel, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after", [0.8, 1.3])
-def test_interrupted_while_the_cluster_starts(tmp_path, monkeypatch, after):
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.parametrize("seconds", [0.8, 1.3])
+def test_ctrl_c_ends_a_run_while_its_cluster_starts(folder, seconds):
     write_ids(range(1, 3001))
     with Panel(packets=3000, settle_time=0.0, latency=0.2) as panel:
         child = start("bulk", "ids", "-o", "out", "--scheduler", "local", panel=panel,
                       start_new_session=True)  # fmt: skip
         until(lambda: Path("out").exists())
-        time.sleep(after)
+        time.sleep(seconds)
         os.killpg(child.pid, signal.SIGINT)
         ran = finish(child)
     assert ran.code == 130
-    # No word of Dask's or of its processes, after ours or before.
+    # Dask and its processes print nothing.
     assert ran.err.rstrip().endswith("--resume")
     assert "Nanny" not in ran.err
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_ended_and_resumed_on_processes_of_its_own(tmp_path, monkeypatch, how):
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
+def test_resume_completes_a_run_on_processes(folder, number):
     write_ids(range(1, 6_001))
     given = ("bulk", "ids", "-o", "out.jsonl", "--scheduler", "local")
     with Panel(packets=6_000, settle_time=0.0, latency=0.01) as panel:
         child = start(*given, panel=panel, start_new_session=True)
-        until(lambda: whole_lines("out.jsonl").count(b"\n") > 600)
-        if how == signal.SIGINT:  # from a terminal it is sent to every process of the command
-            os.killpg(child.pid, how)
+        until(lambda: complete_lines("out.jsonl").count(b"\n") > 600)
+        if number == signal.SIGINT:  # a terminal sends it to all processes of the command
+            os.killpg(child.pid, number)
         else:
-            child.send_signal(how)
+            child.send_signal(number)
         ran = finish(child)
-        assert ran.code == {signal.SIGINT: 130, signal.SIGTERM: 143}.get(how, -9)
+        assert ran.code == (130 if number == signal.SIGINT else -9)
         until(lambda: not panel.in_flight)
-        sent, done = panel.requests, len(rows_of("out.jsonl"))
+        sent, done = panel.requests, len(read_rows("out.jsonl"))
         assert done < 6_000
         ran = finish(start(*given, "--resume", panel=panel))
         assert ran.code == 0
         check_complete("out.jsonl", range(1, 6_001))
-        # What was in OUT is not asked for again.
+        # The resumed run asks only for ids that OUT did not have.
         assert panel.requests - sent == 6_000 - done

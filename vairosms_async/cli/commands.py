@@ -24,8 +24,9 @@ from .out import Output
 from .progress import Progress
 from .settings import Throttle, check_settings, open_client
 from .source import Numbers
+from .streams import StdoutError
 from .tally import Tally
-from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, Signals, Trouble, say
+from .trouble import ALL_FOUND, NOT_STARTED, SOME_FAILED, STOPPED, Signals, Trouble, say
 
 packet_ids: Option = click.argument("ids", metavar="ID...", nargs=-1, required=True)
 as_json: Option = click.option(
@@ -46,9 +47,13 @@ def run() -> int:
                 standalone_mode=False,
                 obj=signals,
             )
+            sys.stdout.flush()
         except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
             say("Interrupted.")
             return signals.exit_code
+        except StdoutError as exc:
+            say(f"Error: stdout: {exc}")
+            return STOPPED
         except Trouble as exc:
             say(f"Error: {exc.message}")
             return exc.exit_code

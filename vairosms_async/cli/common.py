@@ -2,8 +2,6 @@
 
 import asyncio
 import math
-import os
-import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -54,15 +52,8 @@ def complete(signals: Signals, work: Coroutine[Any, Any, int]) -> int:
             signals.interrupt_on_signal()
 
     try:
-        exit_code = asyncio.run(run_to_the_end())
-        if not getattr(sys.stdout, "closed", True):
-            sys.stdout.flush()
+        return asyncio.run(run_to_the_end())
     except VairoSMSAuthError as exc:
         raise Trouble(f"the panel refused the API key: {exc}", KEY_REFUSED) from None
     except OSError as exc:
-        # What is left to be written would fail again at the interpreter's end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        gone = isinstance(exc, BrokenPipeError)
-        why = "nobody reads it any more" if gone else exc.strerror
-        raise Trouble(f"stdout: {why}", STOPPED) from None
-    return exit_code
+        raise Trouble(exc.strerror or str(exc), STOPPED) from None

@@ -1,7 +1,5 @@
 """What a person reads: the summary of a bulk check, packets as a table, changes of state."""
 
-import errno
-import os
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
@@ -29,18 +27,9 @@ _NARROW = 80
 _MOST_FREQUENT = 5
 
 
-class _Console(Console):
-    """A console whose reader may leave: work goes on without stderr, and ends without stdout."""
-
-    def on_broken_pipe(self) -> None:
-        if not self.stderr:
-            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
-        self.quiet = True
-
-
 def console(*, stderr: bool) -> Console:
     """Open stdout or stderr for text, without colours where they are not wanted."""
-    return _Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
 
 
 def print_line(out: Console, line: Text) -> None:

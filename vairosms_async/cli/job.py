@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import tempfile
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -210,8 +210,7 @@ class Job:
             earlier = f", {self.kept:,} of them in earlier runs;" if self.kept else ""
             title = f"Checked {display.counted(self.tally.total, 'line')}{earlier}{progress.pace()}"
             notes = progress.notes() + ([] if self.out == "-" else [f"Results: {self.out}"])
-            with suppress(OSError):  # nobody is there to see it
-                display.show_summary(stderr, title, self.tally, notes)
+            display.show_summary(stderr, title, self.tally, notes)
         return exit_code
 
     def _look_up(self, client: VairoSMSClient) -> LookUp:

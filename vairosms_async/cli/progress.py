@@ -5,7 +5,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -66,8 +66,7 @@ class Progress:
         finally:
             logger.removeHandler(handler)
             if live is not None:
-                with suppress(OSError):
-                    live.stop()
+                live.stop()
 
     def note(self, text: str) -> None:
         """Tell of something. Of what comes again and again, a line every few seconds is enough."""
@@ -84,17 +83,7 @@ class Progress:
 
     def update(self) -> None:
         """Show how far it is, if there is anything to show and it is time."""
-        try:
-            self._update(time.monotonic())
-        except OSError:  # nobody is there to see it; the work goes on
-            self._live, self._quiet = None, True
-
-    def _print(self, line: Text) -> None:
-        if not self._quiet:
-            with suppress(OSError):
-                print_line(self._out, line)
-
-    def _update(self, now: float) -> None:
+        now = time.monotonic()
         self._samples.append((now, self._tally.total + self.waiting))
         while now - self._samples[0][0] > self.WINDOW:
             self._samples.popleft()
@@ -103,6 +92,10 @@ class Progress:
         elif now - self._shown >= self.LINE_EVERY:
             self._shown = now
             self._print(Text(f"{self._how_far()}; {self._counts()}"))
+
+    def _print(self, line: Text) -> None:
+        if not self._quiet:
+            print_line(self._out, line)
 
     def pace(self) -> str:
         """Say how long this run has taken, and how fast it was."""

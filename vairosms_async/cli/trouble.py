@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Thread, Timer
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn, Self
@@ -26,12 +27,8 @@ class Trouble(click.ClickException):
 
 
 def say(text: str) -> None:
-    """Say something on stderr; if nobody can hear it, the exit code still tells."""
-    try:
-        click.echo(text, err=True)
-    except OSError:
-        # What is left to be written would fail again at the interpreter's end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    """Print a line on stderr."""
+    click.echo(text, err=True)
 
 
 class Signals:
@@ -103,6 +100,7 @@ class Signals:
 
     @staticmethod
     def _leave(exit_code: int) -> NoReturn:
-        if os.isatty(2):
-            os.write(2, b"\x1b[?25h")  # the progress bar hid the cursor
+        with suppress(OSError):
+            if os.isatty(2):
+                os.write(2, b"\x1b[?25h")  # the progress bar hid the cursor
         os._exit(exit_code)

@@ -1,0 +1,34 @@
+"""Consoles and results for tests of the display."""
+
+import io
+
+import attrs
+from rich.console import Console
+
+from tests.cli.result_samples import FINISHED
+from vairosms_async import (
+    GonderimResult,
+    PaketDurum,
+    VairoSMSNotFoundError,
+)
+from vairosms_async.cli.formats import Entry
+
+UNKNOWN_STATE = attrs.evolve(FINISHED, paket_durum=PaketDurum(7))
+NOT_FOUND = GonderimResult(9999, error=VairoSMSNotFoundError("gonderim 9999: HTTP 404"))
+
+
+def screen(width=80, **options):
+    """Return a console that keeps what is printed. `printed` returns it."""
+    options = {"force_terminal": False, "no_color": True} | options
+    options |= {"highlight": False, "legacy_windows": False}
+    return Console(file=io.StringIO(), width=width, **options)
+
+
+def printed(out):
+    """Return what was printed on a console of `screen`."""
+    return out.file.getvalue()
+
+
+def entry(n, durum=1, *, error=None, kod=None):
+    """Return what a tally counts of line `n`: a packet of 2 credits in a state, or an error."""
+    return Entry(n, n, None if error else durum, 0 if error else 2, kod, error)

@@ -1,0 +1,93 @@
+"""The exit codes."""
+
+import signal
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.cli.helpers import finish, run, start, until
+from tests.platforms import linux
+from vairosms_async.sandbox import Fault
+
+WRONG_KEY = {"VAIROSMS_API_KEY": "wrong-key"}
+NO_KEY = {"VAIROSMS_API_KEY": None}
+UNREACHABLE = {"VAIROSMS_BASE_URL": "http://127.0.0.1:1"}
+PLAIN_HTTP = {"VAIROSMS_BASE_URL": "http://vairosms.com"}
+SOCKS_PROXY = {"VAIROSMS_BASE_URL": "https://panel.example", "HTTPS_PROXY": "socks5://x:1"}
+
+
+@linux
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "args", "settings"),
+    [
+        pytest.param(0, ["get", "52", "61"], {}, id="all found"),
+        pytest.param(1, ["get", "52", "9999"], {}, id="some failed"),
+        pytest.param(1, ["get", "52a"], {}, id="invalid id"),
+        pytest.param(1, ["get", "52"], UNREACHABLE, id="no connection"),
+        pytest.param(2, ["get", "--nope"], {}, id="unknown option"),
+        pytest.param(2, [], {}, id="no command"),
+        pytest.param(2, ["get", "52"], NO_KEY, id="missing key"),
+        pytest.param(2, ["get", "52"], PLAIN_HTTP, id="plain http"),
+        pytest.param(2, ["get", "52"], SOCKS_PROXY, id="invalid proxy"),
+        pytest.param(3, ["get", "52"], WRONG_KEY, id="refused key"),
+        pytest.param(3, ["wait", "52"], WRONG_KEY, id="refused key of wait"),
+    ],
+)
+def test_exit_code(panel, folder, code, args, settings):
+    ran = run(*args, panel=panel, settings=settings)
+    assert ran.code == code, ran.err
+
+
+@linux
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "given", "args", "settings"),
+    [
+        pytest.param(0, b"52\n61\n", [], {}, id="all found"),
+        pytest.param(1, b"52\n9999\n", [], {}, id="some failed"),
+        pytest.param(2, b"", ["--column"], {}, id="usage error"),
+        pytest.param(3, b"52\n", [], WRONG_KEY, id="refused key"),
+        pytest.param(4, b"1\n2\n3\n4\n", ["--max-failures", "3"], UNREACHABLE, id="panel down"),
+    ],
+)
+def test_exit_code_of_bulk(panel, folder, code, given, args, settings):
+    """After a signal: see `test_kill`."""
+    Path("ids").write_bytes(given)
+    ran = run("bulk", "ids", "-o", "out", *args, panel=panel, settings=settings)
+    assert ran.code == code, ran.err
+
+
+@linux
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "args", [["get", "52"], ["wait", "52"], ["sandbox", "--port", "0"]], ids=" ".join
+)
+def test_exit_code_after_a_signal(panel, folder, args, number):
+    panel.fail(Fault("hang"), times=None)
+    child = start(*args, panel=panel)
+    if args[0] == "sandbox":
+        assert child.stdout.readline().startswith(b"Base URL  http://127.0.0.1:")
+    else:
+        until(lambda: panel.in_flight)
+    child.send_signal(number)
+    ran = finish(child)
+    assert ran.code == 128 + number
+    assert ran.err.endswith("Interrupted.\n")
+
+
+def test_exit_codes_in_this_process(vairosms, monkeypatch, panel):
+    """As above, where coverage sees it."""
+    assert vairosms("demo", "--packets", "30", "-q").code == 0
+    assert vairosms("get", "52", "x").code == 1
+    assert vairosms("get", "--json", "52").code == 0
+    assert vairosms("wait", "52", "x").code == 1
+    assert vairosms("wait", "--json", "52").code == 0
+    assert vairosms("sandbox", "--port", urlsplit(panel.base_url).port).code == 2
+    assert vairosms("--help").code == 0
+    assert vairosms().code == 2
+    monkeypatch.setenv("VAIROSMS_API_KEY", "wrong-key")
+    ran = vairosms("get", "52")
+    assert (ran.code, "the panel refused the API key" in ran.err) == (3, True)

@@ -1,0 +1,74 @@
+"""What the command imports, and what it says if a package is missing."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.helpers import Ran, run
+from vairosms_async import cli
+
+
+def test_the_command_imports_only_the_public_api():
+    """The command uses the library as our users do."""
+    public = {"vairosms_async", "vairosms_async.cluster", "vairosms_async.sandbox"}
+    for path in Path(cli.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                module = node.module or ""
+                assert node.level <= 1, path
+                assert node.level or not module.startswith("vairosms") or module in public, path
+            elif isinstance(node, ast.Import):
+                assert not any(name.name.startswith("vairosms") for name in node.names), path
+
+
+@pytest.mark.slow
+def test_the_library_imports_nothing_of_the_extra():
+    code = (
+        "import sys, vairosms_async, vairosms_async.sandbox, vairosms_async.cli as cli;"
+        "sys.exit(bool(cli.EXTRA & sys.modules.keys()))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+RICH_IS_MISSING = "vairosms: the command needs rich: pip install 'vairosms-async[cli]'\n"
+
+
+@pytest.mark.slow
+def test_a_missing_extra_says_how_to_install_it(folder):
+    Path("sitecustomize.py").write_text("import sys\nsys.modules['rich'] = None\n")
+    ran = run("demo", settings={"PYTHONPATH": str(folder)})
+    assert ran == Ran(2, "", RICH_IS_MISSING)
+
+
+@pytest.fixture
+def command_not_imported(monkeypatch):
+    """Let the command import its modules again."""
+    for name in [n for n in sys.modules if n.startswith("vairosms_async.cli.")]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_a_missing_extra_says_how_to_install_it_in_this_process(
+    command_not_imported, monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "rich", None)
+    assert cli.main() == 2
+    assert capsys.readouterr().err == RICH_IS_MISSING
+
+
+def test_another_missing_module_is_a_bug(command_not_imported, monkeypatch):
+    monkeypatch.setitem(sys.modules, "csv", None)
+    with pytest.raises(ModuleNotFoundError, match="csv"):
+        cli.main()
+
+
+def test_ctrl_c_during_the_imports_is_exit_code_130(command_not_imported, monkeypatch):
+    class InterruptingFinder:
+        def find_spec(self, name, path, target=None):
+            if name == "vairosms_async.cli.commands":
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "meta_path", [InterruptingFinder(), *sys.meta_path])
+    assert cli.main() == 130

@@ -1,0 +1,58 @@
+"""The API key appears nowhere."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.helpers import finish, run, start, until, write_ids
+from tests.helpers import KEY, KEY_FORMS, assert_no_key
+from tests.platforms import linux
+from vairosms_async.sandbox import Fault
+
+pytestmark = [pytest.mark.slow, linux]
+
+
+def test_the_key_is_in_no_output_file_or_process_listing(panel, folder):
+    """`/proc` is what other users see of a process."""
+    panel.fail(Fault("hang"), times=1, id=9)
+    Path("key").write_text(KEY)
+    write_ids(range(1, 101))
+    with Path("ids").open("a") as ids:
+        ids.write(f"{KEY}\nx{KEY}y\n")
+    child = start(
+        "bulk", "ids", "-o", "out", "--api-key-file", "key", "--timeout", "3",
+        panel=panel, settings={"VAIROSMS_API_KEY": None, "PYTHONASYNCIODEBUG": "1"},
+    )  # fmt: skip
+    until(lambda: panel.requests > 50)
+    for file in ("cmdline", "comm", "status", "maps"):
+        assert_no_key(Path(f"/proc/{child.pid}/{file}").read_text(errors="replace"))
+    environ = Path(f"/proc/{child.pid}/environ").read_text(errors="replace")
+    assert KEY not in environ
+    child.send_signal(signal.SIGINT)
+    ran = finish(child)
+    assert ran.code in {1, 130}
+    assert "others on this machine can read the API key in key" in ran.err
+    for path in folder.iterdir():
+        if path.name not in {"key", "ids"}:
+            data = path.read_bytes()
+            assert not any(form.encode() in data for form in KEY_FORMS)
+
+
+def test_a_traceback_with_local_variables_has_no_key(panel, folder):
+    """A bug raises an exception that the command does not catch."""
+    Path("sitecustomize.py").write_text(
+        "import sys, traceback\n"
+        "def hook(kind, exc, tb):\n"
+        "    shown = traceback.TracebackException(kind, exc, tb, capture_locals=True)\n"
+        "    print(''.join(shown.format()).replace('Traceback', 'Trace'), file=sys.stderr)\n"
+        "sys.excepthook = hook\n"
+        "import vairosms_async.cli.bulk as bulk\n"
+        "def broken(*_): raise KeyError('a mistake')\n"
+        "bulk.entry_of = broken\n"
+    )
+    write_ids(range(1, 11))
+    ran = run("bulk", "ids", "-o", "out", panel=panel, settings={"PYTHONPATH": str(folder)})
+    assert ran.code == 1
+    assert "KeyError: 'a mistake'" in ran.err
+    assert "gonderim_id = " in ran.err  # the traceback does show local variables

@@ -1,0 +1,82 @@
+"""Packets as a table or a list, and changes of state."""
+
+import re
+
+import attrs
+import pytest
+
+from tests.cli.result_samples import FAILED_PACKET, FINISHED
+from tests.cli.screens import NOT_FOUND, UNKNOWN_STATE, printed, screen
+from vairosms_async import (
+    GonderimResult,
+    PaketDurum,
+)
+from vairosms_async.cli.display import show_change, show_packets
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_table_fits_the_width(width):
+    out = screen(width)
+    show_packets(out, [GonderimResult(52, FINISHED), GonderimResult(61, FAILED_PACKET), NOT_FOUND])
+    text = printed(out)
+    assert re.search(r"52 +08505326480 +SONLANDI +2 numbers +2016-07-21 14:40:16", text)
+    assert re.search(r"sent and finished +2 credits +2016-07-22 14:40:16", text)
+    assert re.search(r"failed, nothing charged +0 credits", text)
+    assert "BAŞLIK" in text
+    assert re.search(r"^ +INVALID_SOURCE_ADDRESS", text, re.MULTILINE)
+    assert text.endswith("\ngonderim 9999: HTTP 404\n")
+    assert all(len(line) <= width for line in text.splitlines())
+
+
+@pytest.mark.parametrize("width", [34, 40, 79])
+def test_narrow_terminal_gets_a_list_of_fields(width):
+    out = screen(width)
+    show_packets(out, [GonderimResult(52, FINISHED), GonderimResult(61, FAILED_PACKET), NOT_FOUND])
+    text = printed(out)
+    assert re.search(r"Başlık +08505326480", text)
+    assert re.search(r"Created +2016-07-21 14:40:16", text)
+    assert "INVALID_SOURCE_ADDRESS" in text
+    assert all(len(line) <= width for line in text.splitlines())
+
+
+def test_failures_alone_print_no_table():
+    out = screen()
+    show_packets(out, [NOT_FOUND])
+    assert printed(out) == "gonderim 9999: HTTP 404\n"
+
+
+def test_control_characters_are_replaced():
+    evil = attrs.evolve(FINISHED, sms_baslik="\x1b[2J\x07x[red]")
+    for width in (40, 100):
+        out = screen(width, markup=False)
+        show_packets(out, [GonderimResult(52, evil)])
+        assert "\x1b" not in printed(out)
+        assert "\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}x[red]" in printed(out)
+
+
+def test_change_shows_the_new_state():
+    out = screen()
+    soon = attrs.evolve(
+        FINISHED, paket_durum=PaketDurum.DEVAM_EDIYOR, ileri_tarih=FINISHED.created_at
+    )
+    for result in (
+        GonderimResult(52, soon),
+        GonderimResult(61, FAILED_PACKET),
+        GonderimResult(52, UNKNOWN_STATE),
+    ):
+        show_change(out, result)
+    show_change(out, NOT_FOUND)
+    lines = [re.sub(r"^\d\d:\d\d:\d\d  ", "", line) for line in printed(out).splitlines()]
+    assert lines == [
+        "52  DEVAM_EDIYOR: in progress, scheduled for 2016-07-21 14:40:16",
+        "61  HATALI: failed, nothing charged, INVALID_SOURCE_ADDRESS",
+        "52  BILINMEYEN_7: a state that this version does not know",
+        "gonderim 9999: HTTP 404",
+    ]
+
+
+def test_failed_packet_without_a_code_shows_its_message():
+    out = screen()
+    log = attrs.evolve(FAILED_PACKET.log, mesaj="Bilinmeyen hata")
+    show_change(out, GonderimResult(61, attrs.evolve(FAILED_PACKET, log=log)))
+    assert printed(out).endswith("HATALI: failed, nothing charged, Bilinmeyen hata\n")

@@ -1,0 +1,88 @@
+"""The rate limit and the proxy of the command."""
+
+import asyncio
+import os
+
+import pytest
+
+from vairosms_async.cli.settings import Throttle, proxy_for
+from vairosms_async.cli.trouble import Trouble
+
+
+async def test_throttle_counts_and_limits_requests():
+    throttle = Throttle()
+    for _ in range(3):
+        async with throttle:
+            pass
+    assert throttle.requests == 3
+    loop = asyncio.get_running_loop()
+    for rate, requests, least in ((20.0, 5, 0.19), (100.0, 25, 0.19), (0.5, 1, 0.0)):
+        throttle, began = Throttle(rate), loop.time()
+        for _ in range(requests):
+            async with throttle:
+                pass
+        assert loop.time() - began >= least
+
+
+PROXY = "http://p:1"
+URL = "https://vairosms.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "environ", "proxy"),
+    [
+        pytest.param(URL, {}, None, id="no proxy"),
+        pytest.param(URL, {"HTTPS_PROXY": PROXY}, PROXY, id="HTTPS_PROXY"),
+        pytest.param(URL, {"https_proxy": PROXY}, PROXY, id="https_proxy"),
+        pytest.param(URL, {"HTTPS_PROXY": "p:1"}, PROXY, id="proxy without a scheme"),
+        pytest.param(URL, {"HTTPS_PROXY": "https://p:1"}, "https://p:1", id="proxy with https"),
+        pytest.param(URL, {"HTTPS_PROXY": ""}, None, id="empty HTTPS_PROXY"),
+        pytest.param("http://127.0.0.1:1", {"HTTPS_PROXY": PROXY}, None, id="plain http"),
+        pytest.param("http://127.0.0.1:1", {"http_proxy": PROXY}, None, id="http_proxy"),
+    ],
+)
+def test_proxy_for_a_url(monkeypatch, url, environ, proxy):
+    for variable in [n for n in os.environ if n.lower().endswith("_proxy")]:
+        monkeypatch.delenv(variable)
+    for variable, value in environ.items():
+        monkeypatch.setenv(variable, value)
+    assert proxy_for(url) == proxy
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy", "proxy"),
+    [
+        pytest.param(f"{URL}/Panel", "x.example, vairosms.com", None, id="host"),
+        pytest.param("https://api.vairosms.com", ".vairosms.com", None, id="domain"),
+        pytest.param("https://notvairosms.com", ".,vairosms.com", PROXY, id="other domain"),
+        pytest.param(f"{URL}:8443", "vairosms.com:8443", None, id="port"),
+        pytest.param(URL, "vairosms.com:8443", PROXY, id="other port"),
+        pytest.param("https://10.1.2.3", "x.example 10.0.0.0/8", None, id="network"),
+        pytest.param("https://[fd00::1]", "fd00::1", None, id="IPv6 address"),
+        pytest.param(URL, "*", None, id="all hosts"),
+    ],
+)
+@pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
+def test_no_proxy_lists_hosts_to_reach_directly(monkeypatch, url, no_proxy, proxy, name):
+    for variable in [n for n in os.environ if n.lower().endswith("_proxy")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("HTTPS_PROXY", PROXY)
+    monkeypatch.setenv(name, no_proxy)
+    assert proxy_for(url) == proxy
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://p:1", "http://", "http://[x", "ftp://u:gizli@p", "http://u:%C5%9Fgizli@p:1"]
+)
+def test_rejects_an_unusable_proxy(monkeypatch, proxy):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(Trouble, match="HTTPS_PROXY must be like http") as caught:
+        proxy_for("https://vairosms.com")
+    assert "gizli" not in str(caught.value)
+
+
+def test_get_reports_an_unreachable_proxy(vairosms, monkeypatch):
+    monkeypatch.setenv("VAIROSMS_BASE_URL", "https://panel.example")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    ran = vairosms("get", "52")
+    assert (ran.code, "no connection to the proxy" in ran.out) == (1, True)
