@@ -45,7 +45,7 @@ def tally():
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An empty folder, which is the current one."""
+    """An empty folder, and the current directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -22,7 +22,7 @@ INHERITED_VARIABLES = ("HOME", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "U
 
 
 class Panel(SandboxPanel):
-    """A sandbox panel that accepts the tests' key and says when it was asked for which packet."""
+    """A sandbox panel that accepts the tests' key and knows when it answered for which packet."""
 
     def __init__(self, **options):
         super().__init__(KEY, **options)
@@ -66,7 +66,7 @@ def add_settling_packet(panel, gonderim_id, after, durum=1):
 
 
 def environment(panel=None, **settings):
-    """Build the environment of a child process: a plain machine's, the key and some settings.
+    """Build the environment of a child process, as on a plain machine, with the API key.
 
     Args:
         panel: The panel that the command asks.
@@ -80,6 +80,18 @@ def environment(panel=None, **settings):
         env["VAIROSMS_BASE_URL"] = panel.base_url
     env |= settings
     return {name: value for name, value in env.items() if value is not None}
+
+
+def open_unread_pipe():
+    """Open a pipe for writing that nobody reads. Return its descriptor."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
+def open_full_device():
+    """Open a device for writing that has no space. Return its descriptor."""
+    return os.open("/dev/full", os.O_WRONLY)
 
 
 @frozen

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.helpers import VAIROSMS, Panel, environment, start, until, write_ids
+from tests.cli.helpers import (
+    VAIROSMS,
+    Panel,
+    environment,
+    open_full_device,
+    open_unread_pipe,
+    start,
+    until,
+    write_ids,
+)
 from tests.cli.results import check_complete
 from tests.platforms import linux
 from vairosms_async.sandbox import Fault
@@ -24,28 +33,19 @@ def module_panel():
         yield panel
 
 
-def unread_pipe():
-    reading, writing = os.pipe()
-    os.close(reading)
-    return writing
-
-
-def full_device():
-    return os.open("/dev/full", os.O_WRONLY)
-
-
 def start_broken(stream, breakage, *args, **options):
     """Start the command with a stream ("stdout" or "stderr") that it cannot write."""
     if breakage == "closed":
         redirection = {"stdout": ">&-", "stderr": "2>&-"}[stream]
         return start(*args, before=("sh", "-c", f'exec "$@" {redirection}', "sh"), **options)
-    broken = {"unread": unread_pipe, "full": full_device}[breakage]()
+    broken = {"unread": open_unread_pipe, "full": open_full_device}[breakage]()
     child = start(*args, **{stream: broken}, **options)
     os.close(broken)
     return child
 
 
 def exit_code(child):
+    """Wait for a child process to end, and return its exit code."""
     child.communicate(timeout=60)
     return child.returncode
 
@@ -120,8 +120,8 @@ def test_broken_stdout_is_an_error(panel, breakage, args):
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES)
-def test_broken_stdout_is_an_error_even_if_nothing_can_be_said(panel, breakage):
-    broken = os.open("/dev/full", os.O_WRONLY)
+def test_broken_stdout_is_an_error_with_a_broken_stderr_too(panel, breakage):
+    broken = open_full_device()
     child = start_broken("stdout", breakage, "get", "52", panel=panel, stderr=broken)
     os.close(broken)
     assert exit_code(child) == 4
@@ -168,7 +168,7 @@ def test_python_itself_may_write_to_a_broken_stderr(panel, folder, breakage, sta
 @pytest.mark.parametrize("name", ["PYTHONUNBUFFERED", "PYTHONDEVMODE"])
 def test_settings_of_python_make_no_difference(panel, name):
     env = environment(panel, **{name: "1"})
-    broken = unread_pipe()
+    broken = open_unread_pipe()
     code = subprocess.call([*VAIROSMS, "get", "52"], env=env, stdout=broken, stderr=broken)
     os.close(broken)
     assert code == 4

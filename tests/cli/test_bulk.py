@@ -123,10 +123,10 @@ def test_reads_a_last_line_without_newline(vairosms):
 
 
 def test_a_bug_in_the_display_is_raised(vairosms, monkeypatch):
-    def fail(_):
+    def raise_bug(_):
         raise KeyError("a bug")
 
-    monkeypatch.setattr(Progress, "update", fail)
+    monkeypatch.setattr(Progress, "update", raise_bug)
     monkeypatch.setattr(bulk_module, "TICK", 0.01)
     write_ids(range(1, 301))
     with pytest.raises(KeyError, match="a bug"):

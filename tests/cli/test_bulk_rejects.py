@@ -111,11 +111,11 @@ def test_an_invalid_option_leaves_out_untouched(vairosms):
 
 
 def test_a_folder_without_permission_is_an_error(vairosms, monkeypatch):
-    def fail(path):
+    def raise_permission_error(path):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     write_ids([52])
-    monkeypatch.setattr(Path, "exists", fail)
+    monkeypatch.setattr(Path, "exists", raise_permission_error)
     ran = vairosms("bulk", "ids", "-o", "secret/out")
     assert (ran.code, ran.err) == (2, "Error: secret/out: Permission denied\n")
 

@@ -180,10 +180,10 @@ def test_a_full_disk_during_the_cleanup_loses_nothing(vairosms, monkeypatch):
     write_ids([1, 9999])
     vairosms("bulk", "ids", "-o", "out")
 
-    def fail(fd):
+    def raise_disk_full(fd):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", raise_disk_full)
     monkeypatch.setattr(bulk_module.Output, "_write_rest", lambda self: self._write(self._take()))
     ran = vairosms("bulk", "ids", "-o", "out", "--resume")
     assert ran.code == 4
@@ -196,10 +196,10 @@ def test_a_read_only_out_is_an_error(vairosms, monkeypatch):
     write_ids([52])
     vairosms("bulk", "ids", "-o", "out")
 
-    def fail(*_):
+    def raise_read_only(*_):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(os, "ftruncate", fail)
+    monkeypatch.setattr(os, "ftruncate", raise_read_only)
     ran = vairosms("bulk", "ids", "-o", "out", "--resume")
     assert (ran.code, ran.err) == (2, "Error: out: Read-only file system\n")
 

@@ -65,17 +65,17 @@ def test_a_full_disk_ends_a_wait(vairosms, panel, monkeypatch):
     add_settling_packet(panel, 707, 3600)
     write_ids([707])
 
-    def fail(fd, data):
+    def raise_disk_full(fd, data):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     create = OutFile.create
 
-    def create_and_fail(self, **options):
+    def create_and_fill_the_disk(self, **options):
         fd = create(self, **options)
-        monkeypatch.setattr(os, "write", fail)
+        monkeypatch.setattr(os, "write", raise_disk_full)
         return fd
 
-    monkeypatch.setattr(OutFile, "create", create_and_fail)
+    monkeypatch.setattr(OutFile, "create", create_and_fill_the_disk)
     ran = vairosms("bulk", "ids", "-o", "out", "--wait", "-q")
     assert ran.code == 4
     assert "No space left" in ran.err

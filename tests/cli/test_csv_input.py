@@ -9,9 +9,11 @@ from vairosms_async.cli.trouble import Trouble
 ROWS = [(2, "52"), (3, "61")]
 
 
-@pytest.mark.parametrize("size", [None, 1, 7])
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-@pytest.mark.parametrize("column", ["paket_id", "2", "Başlık Ü"])
+@pytest.mark.parametrize("size", [None, 1, 7], ids=["one chunk", "1 byte", "7 bytes"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
+@pytest.mark.parametrize(
+    "column", ["paket_id", "2", "Başlık Ü"], ids=["name", "number", "Turkish name"]
+)
 def test_finds_a_column_by_name_or_number(delimiter, column, size):
     rows = [["ad", "paket_id", "Başlık Ü"], ["Ayşe", "52", "52"], ["Ömer", "61", "61"]]
     data = "\n".join(delimiter.join(row) for row in rows)
@@ -46,7 +48,7 @@ CSV_TABLES = {
 }
 
 
-@pytest.mark.parametrize("size", [None, 1, 5])
+@pytest.mark.parametrize("size", [None, 1, 5], ids=["one chunk", "1 byte", "5 bytes"])
 @pytest.mark.parametrize("name", CSV_TABLES)
 def test_reads_the_column_of_a_table(name, size):
     data, column, expected = CSV_TABLES[name]
@@ -62,8 +64,8 @@ def test_row_without_an_id_is_a_problem():
     ]
 
 
-@pytest.mark.parametrize("size", [None, 1, 50])
-@pytest.mark.parametrize("rows", [3, QUOTED_LINES * 3])
+@pytest.mark.parametrize("size", [None, 1, 50], ids=["one chunk", "1 byte", "50 bytes"])
+@pytest.mark.parametrize("rows", [3, QUOTED_LINES * 3], ids=["few rows", "many rows"])
 def test_an_unclosed_quote_costs_only_its_own_line(rows, size):
     data = 'id;ad\n1;x\n"2;y\n' + "".join(f"{n};z\n" for n in range(3, rows))
     lines = parse_lines(data.encode(), "id", size=size)

@@ -1,4 +1,4 @@
-"""The exit codes."""
+"""The exit code of each command."""
 
 import signal
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_exit_code(panel, folder, code, args, settings):
     ],
 )
 def test_exit_code_of_bulk(panel, folder, code, given, args, settings):
-    """After a signal: see `test_kill`."""
+    """`test_kill` tests the exit codes of a run that a signal ends."""
     Path("ids").write_bytes(given)
     ran = run("bulk", "ids", "-o", "out", *args, panel=panel, settings=settings)
     assert ran.code == code, ran.err
@@ -79,7 +79,7 @@ def test_exit_code_after_a_signal(panel, folder, args, number):
 
 
 def test_exit_codes_in_this_process(vairosms, monkeypatch, panel):
-    """As above, where coverage sees it."""
+    """The same exit codes without a child process, which coverage does not see."""
     assert vairosms("demo", "--packets", "30", "-q").code == 0
     assert vairosms("get", "52", "x").code == 1
     assert vairosms("get", "--json", "52").code == 0

@@ -31,7 +31,7 @@ ID_LISTS = {
 }
 
 
-@pytest.mark.parametrize("size", [None, 1, 2, 3])
+@pytest.mark.parametrize("size", [None, 1, 2, 3], ids=["one chunk", "1 byte", "2 bytes", "3 bytes"])
 @pytest.mark.parametrize("name", ID_LISTS)
 def test_reads_one_id_per_line(name, size):
     data, expected = ID_LISTS[name]
@@ -47,6 +47,7 @@ def test_reads_one_id_per_line(name, size):
         ("\ufeffşube\n", "UTF-8"),
         ("şube\n", "utf-16"),
     ],
+    ids=["windows-1254", "cp857", "UTF-16-LE", "UTF-8 with BOM", "UTF-16 with BOM"],
 )
 def test_reads_a_named_encoding(data, encoding):
     assert parse_ids(data.encode(encoding), encoding=encoding, size=1) == [(1, "şube")]

@@ -1,4 +1,4 @@
-"""Input: files."""
+"""Input: whole files, missing files and folders."""
 
 import pytest
 

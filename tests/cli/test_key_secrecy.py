@@ -48,11 +48,11 @@ def test_a_traceback_with_local_variables_has_no_key(panel, folder):
         "    print(''.join(shown.format()).replace('Traceback', 'Trace'), file=sys.stderr)\n"
         "sys.excepthook = hook\n"
         "import vairosms_async.cli.bulk as bulk\n"
-        "def broken(*_): raise KeyError('a mistake')\n"
+        "def broken(*_): raise KeyError('a bug')\n"
         "bulk.entry_of = broken\n"
     )
     write_ids(range(1, 11))
     ran = run("bulk", "ids", "-o", "out", panel=panel, settings={"PYTHONPATH": str(folder)})
     assert ran.code == 1
-    assert "KeyError: 'a mistake'" in ran.err
+    assert "KeyError: 'a bug'" in ran.err
     assert "gonderim_id = " in ran.err  # the traceback does show local variables

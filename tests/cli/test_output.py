@@ -77,10 +77,10 @@ async def test_a_full_disk_leaves_whole_lines(out_fd_and_path, monkeypatch, room
 
 
 async def test_a_failed_sync_is_an_error(out_fd_and_path, monkeypatch):
-    def fail(_):
+    def raise_io_error(_):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", raise_io_error)
     out = Output(out_fd_and_path[0], "out")
     with pytest.raises(Trouble, match="Input/output error"):
         await out.finish()

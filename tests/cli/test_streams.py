@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.cli.helpers import open_full_device, open_unread_pipe
 from tests.platforms import linux, posix
 from vairosms_async.cli.display import console
 from vairosms_async.cli.streams import StdoutError, guard_streams
@@ -27,18 +28,8 @@ def guarded(monkeypatch, fd):
     os.close(fd)
 
 
-def unread_pipe():
-    reading, writing = os.pipe()
-    os.close(reading)
-    return writing
-
-
-def full_device():
-    return os.open("/dev/full", os.O_WRONLY)
-
-
-def full_non_blocking_pipe():
-    _, writing = os.pipe()  # the end to read stays open until the tests end
+def open_full_non_blocking_pipe():
+    _, writing = os.pipe()  # the reading end stays open
     os.set_blocking(writing, False)
     with pytest.raises(BlockingIOError):
         while True:
@@ -47,16 +38,19 @@ def full_non_blocking_pipe():
 
 
 BROKEN = [
-    pytest.param(unread_pipe, "nobody reads it any more", id="unread pipe", marks=posix),
-    pytest.param(full_device, "No space left on device", id="full device", marks=linux),
+    pytest.param(open_unread_pipe, "nobody reads it any more", id="unread pipe", marks=posix),
+    pytest.param(open_full_device, "No space left on device", id="full device", marks=linux),
     pytest.param(
-        full_non_blocking_pipe, os.strerror(errno.EAGAIN), id="full non-blocking pipe", marks=posix
+        open_full_non_blocking_pipe,
+        os.strerror(errno.EAGAIN),
+        id="full non-blocking pipe",
+        marks=posix,
     ),
 ]
 
 
 @pytest.mark.parametrize(("open_broken", "reason"), BROKEN)
-def test_stdout_raises_once_and_can_be_flushed_at_exit(monkeypatch, open_broken, reason):
+def test_stdout_raises_once_and_can_then_be_flushed(monkeypatch, open_broken, reason):
     with guarded(monkeypatch, open_broken()) as (stdout, _):
         with pytest.raises(StdoutError, match=f"^{reason}$"):
             print("lost")
@@ -74,7 +68,7 @@ def test_stderr_drops_what_it_cannot_write(monkeypatch, open_broken, reason):
 
 @posix
 def test_stderr_writes_again_when_it_can(monkeypatch):
-    writing = full_non_blocking_pipe()
+    writing = open_full_non_blocking_pipe()
     with guarded(monkeypatch, writing) as (_, stderr):
         print("lost", file=stderr)
         reading, other = os.pipe()
@@ -138,17 +132,17 @@ def test_a_closed_stdout_raises(monkeypatch, capfd):
 
 
 def test_another_os_error_is_an_error_message(vairosms, monkeypatch):
-    async def fail(_):
+    async def raise_permission_error(_):
         raise OSError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(SandboxPanel, "start", fail)
+    monkeypatch.setattr(SandboxPanel, "start", raise_permission_error)
     ran = vairosms("demo")
     assert (ran.code, ran.out, ran.err) == (4, "", "Error: Operation not permitted\n")
 
 
 @posix
 def test_only_the_console_of_stdout_raises(monkeypatch):
-    with guarded(monkeypatch, unread_pipe()):
+    with guarded(monkeypatch, open_unread_pipe()):
         console(stderr=True).print("x")
         with pytest.raises(StdoutError):
             console(stderr=False).print("x")
@@ -156,7 +150,7 @@ def test_only_the_console_of_stdout_raises(monkeypatch):
 
 @posix
 def test_wait_ends_if_nobody_reads_stdout(vairosms, monkeypatch):
-    writing = unread_pipe()
+    writing = open_unread_pipe()
     with os.fdopen(writing, "w") as pipe:
         monkeypatch.setattr(sys, "stdout", pipe)
         ran = vairosms("wait", "52")
