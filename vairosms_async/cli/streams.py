@@ -1,4 +1,4 @@
-"""Guards for stdout and stderr, so that a full disk or a closed pipe decides no exit code."""
+"""Guards for stdout and stderr, so that Python can flush both when it exits."""
 
 import errno
 import io
@@ -12,11 +12,11 @@ class StdoutError(Exception):
 
 
 def guard_streams() -> None:
-    """Replace stdout and stderr with streams that the interpreter can flush at exit.
+    """Replace stdout and stderr with guarded streams.
 
-    A write to stderr never fails: what cannot be written is dropped. The first write to stdout that
-    fails raises `StdoutError`; after that, stdout drops what it cannot write too. Without this, the
-    interpreter's own flush would fail at exit, and the exit code would be 120.
+    A write to stderr never fails: the stream drops data that it cannot write. The first write to
+    stdout that fails raises `StdoutError`; from then on, stdout drops such data too. So Python can
+    flush both streams when it exits. If a flush failed, Python would exit with code 120.
     """
     for fd in (1, 2):
         _open_if_closed(fd)
@@ -25,11 +25,11 @@ def guard_streams() -> None:
 
 
 def _open_if_closed(fd: int) -> None:
-    # Otherwise the next file that is opened, such as OUT, would become stdout or stderr.
+    # If the descriptor stayed closed, the next open file, such as OUT, would get its number.
     try:
         os.fstat(fd)
     except OSError:
-        placeholder = os.open(os.devnull, os.O_RDONLY)  # writes to it fail, as to a closed one
+        placeholder = os.open(os.devnull, os.O_RDONLY)  # writes to it fail
         if placeholder != fd:
             os.dup2(placeholder, fd)
             os.close(placeholder)
@@ -38,13 +38,13 @@ def _open_if_closed(fd: int) -> None:
 def _guarded(stream: TextIO | None, fd: int, *, raises: bool) -> TextIO:
     if stream is None:  # Python found the descriptor closed
         raw: Any = io.FileIO(fd, "w", closefd=False)
-        encoding, errors = "utf-8", None
+        encoding, errors = "utf-8", "backslashreplace"
     else:
         buffer = getattr(stream, "buffer", None)
         if buffer is None:  # a replacement without a descriptor, such as io.StringIO
             return stream
         raw = getattr(buffer, "raw", buffer)
-        encoding, errors = stream.encoding, stream.errors
+        encoding, errors = stream.encoding, stream.errors or "strict"
     return io.TextIOWrapper(
         io.BufferedWriter(_GuardedRaw(raw, raises=raises)),
         encoding=encoding,
