@@ -49,7 +49,6 @@ def _guarded(stream: TextIO | None, fd: int, *, raises: bool) -> TextIO:
         io.BufferedWriter(_GuardedRaw(raw, raises=raises)),
         encoding=encoding,
         errors=errors,
-        newline="\n",
         line_buffering=True,
     )
 
