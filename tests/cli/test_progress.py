@@ -69,7 +69,8 @@ def test_shows_warnings_of_the_library():
     handlers = list(logger.handlers)
     with progress.shown():
         logger.warning("the panel asks to wait (HTTP %d)", 429)
-        logger.warning("the panel refused the API key (HTTP 401)")
+        refused = {"vairosms_event": "key_refused"}
+        logger.warning("the panel refused the API key (HTTP 401)", extra=refused)
         logger.info("no")
     logger.warning("later")
     assert printed(out) == "the panel asks to wait (HTTP 429)\n"
