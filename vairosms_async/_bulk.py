@@ -13,14 +13,13 @@ from collections.abc import (
     Iterable,
     Sequence,
 )
-from contextlib import asynccontextmanager
 from enum import Enum
 from typing import Final, Generic, SupportsIndex, TypeVar
 
 from ._errors import VairoSMSAuthError, VairoSMSError
 from ._models import Gonderim
 from ._result import GonderimResult
-from ._shared import Shared, Tasks
+from ._shared import CLOSED, Shared, Tasks
 
 Ids = Iterable[SupportsIndex | str]
 AsyncIds = AsyncIterable[SupportsIndex | str]
@@ -54,8 +53,8 @@ async def stream(
         limit: Maximum number of workers, and of items read ahead of the consumer.
 
     Raises:
-        Exception: `look_up` raised it, or `items` did. Results that were complete by then, and
-            after an exception of `items` those in flight, are yielded first.
+        Exception: `look_up` or `items` raised it. The stream first yields the results that are
+            complete. If `items` raised it, the stream also completes the lookups in flight.
         RuntimeError: The client was closed.
     """
     results: asyncio.Queue[Result | End] = asyncio.Queue()
@@ -63,14 +62,22 @@ async def stream(
 
     async def deliver(result: Result) -> None:
         results.put_nowait(result)
-        await consumed.acquire()  # back-pressure: read no further item before the consumer does
+        await consumed.acquire()  # back-pressure: wait until the consumer takes a result
 
     shared.ensure_usable()
-    workers = _Workers(shared, items, look_up, deliver, on_end=lambda: results.put_nowait(END))
-    async with workers.running(limit):
-        while (result := await results.get()) is not END:
-            consumed.release()
-            yield result
+    workers = _Workers(shared, items, look_up, deliver)
+    running = limit
+    try:
+        workers.start(limit, on_end=lambda _: results.put_nowait(END))
+        while running:
+            result = await results.get()
+            if result is END:
+                running -= 1
+            else:
+                consumed.release()
+                yield result
+    finally:
+        await workers.end()
     workers.raise_error()
 
 
@@ -103,13 +110,16 @@ async def gather(
     async def keep(result: GonderimResult) -> None:
         failed = result.error if return_exceptions else None
         outcomes[result.id] = failed or result.unwrap()
-        # Other answers first, so that the next requests are sent together: fewer wake-ups.
+        # Let other workers handle their answers first. The next requests are then sent together.
         await asyncio.sleep(0)
 
-    ended = asyncio.Event()
-    workers = _Workers(shared, outcomes, look_up, keep, on_end=ended.set)
-    async with workers.running(min(limit, len(outcomes))):
-        await ended.wait()
+    workers = _Workers(shared, outcomes, look_up, keep)
+    try:
+        workers.start(min(limit, len(outcomes)))
+        if workers.tasks:
+            await asyncio.wait(workers.tasks)
+    finally:
+        await workers.end()
     if return_exceptions and isinstance(workers.error, VairoSMSAuthError):
         refusal = workers.error
         outcomes = {key: refusal if o is pending else o for key, o in outcomes.items()}
@@ -122,7 +132,7 @@ class _Workers(Generic[Item, Result]):
     """Tasks that share one source: each reads an item, looks it up and passes the result to `take`.
 
     If a lookup raises, the other workers are cancelled at once. If the source raises, the lookups
-    in flight are completed. `on_end` is called when all workers have ended.
+    in flight are completed.
     """
 
     def __init__(
@@ -131,9 +141,8 @@ class _Workers(Generic[Item, Result]):
         items: Iterable[Item] | AsyncIterable[Item],
         look_up: Callable[[Item], Awaitable[Result | None]],
         take: Callable[[Result], Awaitable[None]],
-        *,
-        on_end: Callable[[], None],
     ) -> None:
+        self.tasks: Tasks = set()
         self.error: BaseException | None = None
         self._shared = shared
         self._items = as_async(items)
@@ -141,35 +150,26 @@ class _Workers(Generic[Item, Result]):
         self._turn = None if isinstance(self._items, _AsAsync) else asyncio.Lock()
         self._look_up = look_up
         self._take = take
-        self._on_end = on_end
-        self._tasks: Tasks = set()
-        self._running = 0
         self._exhausted = False
         self._stopped = False
-        self._cancelled = False
 
-    @asynccontextmanager
-    async def running(self, count: int) -> AsyncGenerator[None]:
-        """Run a number of workers. At the end, none of them is left."""
-        self._running = count
-        try:
-            for n in range(count):
-                task = asyncio.create_task(self._work(), name=f"vairosms bulk worker {n}")
-                self._tasks.add(task)
-                self._shared.bulk_tasks.add(task)
-                task.add_done_callback(self._count_end)
-            if not count:
-                self._on_end()
-            yield
-        finally:
-            self._stopped = True
-            await end(self._tasks)
-            self._shared.bulk_tasks -= self._tasks
+    def start(self, count: int, *, on_end: Callable[[object], None] | None = None) -> None:
+        """Start a number of workers. Call `on_end` for each worker that has ended."""
+        for n in range(count):
+            task = asyncio.create_task(self._work(), name=f"vairosms bulk worker {n}")
+            self.tasks.add(task)
+            self._shared.bulk_tasks.add(task)
+            task.add_done_callback(self._shared.bulk_tasks.discard)
+            if on_end is not None:
+                task.add_done_callback(on_end)
+
+    async def end(self) -> None:
+        """Cancel the workers and wait until all of them have ended."""
+        self._stopped = True
+        await cancel_and_wait(self.tasks)
 
     def raise_error(self) -> None:
         """Raise the exception that ended the workers, if any."""
-        if self._cancelled:
-            self._shared.ensure_usable()
         if self.error is not None:
             raise self.error
 
@@ -180,25 +180,21 @@ class _Workers(Generic[Item, Result]):
                 if result is not None:
                     await self._take(result)
         except asyncio.CancelledError:
-            error = RuntimeError("a lookup of this bulk was cancelled from outside")
-            self._stop(error, cancelled=True)
+            closed = self._shared.closing.is_set()
+            message = CLOSED if closed else "a lookup of this bulk was cancelled from outside"
+            self._stop(self.error or RuntimeError(message))
             raise
-        except Exception as exc:  # noqa: BLE001 (`raise_error` raises it)
+        except BaseException as exc:
             self._stop(exc)
+            if not isinstance(exc, Exception):
+                raise
 
-    def _stop(self, error: Exception, *, cancelled: bool = False) -> None:
-        if self._stopped:
-            return
-        self._stopped = self._exhausted = True
-        self.error, self._cancelled = error, cancelled
-        for task in self._tasks:
-            if task is not asyncio.current_task() and not task.cancelling():
+    def _stop(self, error: BaseException) -> None:
+        if not self._stopped:
+            self._stopped = self._exhausted = True
+            self.error = error
+            for task in self.tasks - {asyncio.current_task()}:
                 task.cancel()
-
-    def _count_end(self, _: asyncio.Task[None]) -> None:
-        self._running -= 1
-        if not self._running:
-            self._on_end()
 
     async def _read(self) -> Item | End:
         if self._turn is None:
@@ -223,7 +219,7 @@ class _Workers(Generic[Item, Result]):
         return END
 
 
-async def end(tasks: Tasks) -> None:
+async def cancel_and_wait(tasks: Tasks) -> None:
     """Cancel tasks and wait until all of them have ended, even if cancelled meanwhile."""
     for task in tasks:
         task.cancel()

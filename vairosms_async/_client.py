@@ -53,24 +53,24 @@ class VairoSMSClient:
         base_url: The API root. Default: the environment variable ``VAIROSMS_BASE_URL``, then
             ``https://vairosms.com/Panel/api/v1``.
         session: Your `aiohttp.ClientSession`. The client uses its proxy, TLS settings, headers and
-            cookies, and never closes it. Default: the client opens its own session at the first
-            lookup and closes it in `close`.
+            cookies, but not its timeout, and never closes it. Default: the client opens its own
+            session at the first lookup and closes it in `close`.
         max_concurrency: Maximum number of lookups in flight, from all tasks (default 16).
         timeout: Seconds for one attempt, from connecting to the end of the answer (default 30).
             None means no limit.
         retry: How failed attempts are repeated (default ``RetryPolicy()``: 4 attempts).
-        rate_limiter: An async context manager that is entered once per request, such as
+        rate_limiter: An async context manager that the client enters before each request, such as
             ``aiolimiter.AsyncLimiter(50, 1)``. Default: None.
         tz: The zone of the panel's times. None (default) returns naive datetimes, as the panel
             wrote them. ``ZoneInfo("Europe/Istanbul")`` returns aware ones.
-        allow_insecure_http: Accept an ``http://`` ``base_url`` to a host that is not loopback. The
-            key then travels unencrypted.
+        allow_insecure_http: Accept an ``http://`` ``base_url`` of a host that is not loopback
+            (default False). The key then travels unencrypted.
 
     Raises:
-        ValueError: The key is missing, or a value is out of range. The message does not contain
-            the key. If the key or ``base_url`` is invalid, the error's attribute ``setting`` is
-            ``"api_key"`` or ``"base_url"``.
-        TypeError: A value has the wrong type.
+        ValueError: The key is missing or invalid, ``base_url`` is invalid, or a number is out of
+            range or not a number. The message does not contain the key. For the key and
+            ``base_url``, the attribute ``setting`` of the error names which of them is invalid.
+        TypeError: ``session``, ``retry``, ``rate_limiter`` or ``tz`` has the wrong type.
     """
 
     def __init__(
@@ -111,19 +111,20 @@ class VairoSMSClient:
     ) -> Self:
         """Return a sibling of this client with other options, for some of the calls.
 
-        The sibling uses the same session, connections, slots, pause and retry budget. Closing it
-        does nothing. Options that are not passed keep their values.
+        The sibling uses the same session and connections, and shares the ``max_concurrency`` limit,
+        the pauses and the retry budget. Closing it does nothing. Options that are not passed keep
+        their values.
 
         Args:
             timeout: Seconds for one attempt; None for no limit.
             retry: How failed attempts are repeated.
             tz: The zone of the panel's times; None for naive datetimes.
-            rate_limiter: An async context manager that is entered once per request; None for no
-                rate limiter.
+            rate_limiter: An async context manager that the client enters before each request; None
+                for no rate limiter.
 
         Raises:
-            ValueError: ``timeout`` is not above 0.
-            TypeError: A value has the wrong type.
+            ValueError: ``timeout`` is not a number above 0.
+            TypeError: ``retry``, ``rate_limiter`` or ``tz`` has the wrong type.
         """
         options: dict[str, Any] = {
             "timeout": timeout,
@@ -147,16 +148,17 @@ class VairoSMSClient:
 
         Raises:
             VairoSMSInvalidIdError: ``id`` is not an id. No request was sent.
-            VairoSMSConnectionError: No complete answer arrived, in all attempts.
+            VairoSMSConnectionError: No complete answer arrived in the last attempt. TLS failures
+                are not retried.
             VairoSMSTimeoutError: The last attempt took longer than ``timeout``.
-            VairoSMSResponseError: The answer does not come from the panel, or is the record of
-                another packet.
+            VairoSMSResponseError: The answer is not a valid answer of the panel, or is the record
+                of another packet.
             VairoSMSAuthError: The panel refused the key.
             VairoSMSNotFoundError: HTTP 404: the panel has no such packet.
-            VairoSMSRateLimitError: HTTP 429, in all attempts.
-            VairoSMSServerError: HTTP 5xx, in all attempts.
+            VairoSMSRateLimitError: HTTP 429 in the last attempt.
+            VairoSMSServerError: HTTP 5xx in the last attempt.
             VairoSMSAPIError: The panel refused the request for another reason.
-            RuntimeError: The client is closed or was used in another event loop.
+            RuntimeError: The client or its session is closed, or was used in another event loop.
         """
         return (await self._look_up(id)).unwrap()
 
@@ -183,7 +185,7 @@ class VairoSMSClient:
         return_exceptions: bool = False,
         max_concurrency: int | None = None,
     ) -> list[Gonderim] | list[Gonderim | VairoSMSError]:
-        """Return the records of many packets, like `asyncio.gather`.
+        """Look up many packets at once, and return their records in the order of the ids.
 
         When it returns, raises or is cancelled, every lookup that it started has ended.
 
@@ -223,12 +225,13 @@ class VairoSMSClient:
         """Look up any number of packets, and yield each result as it completes.
 
         The client reads at most ``max_concurrency`` ids ahead of your loop, so memory does not grow
-        with their number. If you leave the loop early, use `contextlib.aclosing`: then no lookup is
-        left when its block ends. Otherwise they end when the iterator is garbage-collected.
+        with the number of ids. If you leave the loop early, use `contextlib.aclosing`, which ends
+        all lookups at the end of its block. Otherwise the lookups end when Python garbage-collects
+        the iterator.
 
         Args:
             ids: The ids, as an iterable or async iterable of any length. The client does not close
-                it. If it raises, the results of the lookups in flight come first.
+                it.
             max_concurrency: As for `gather_gonderimler`.
 
         Yields:
@@ -237,9 +240,11 @@ class VairoSMSClient:
 
         Raises:
             VairoSMSAuthError: The panel refused the key. No further id is looked up.
+            Exception: ``ids`` raised it. The results of the lookups in flight are yielded first.
             ValueError: ``max_concurrency`` is below 1.
             TypeError: ``ids`` is not an iterable of ids.
-            RuntimeError: The client is or was closed, or was used in another event loop.
+            RuntimeError: The client is closed (before or during the loop), or was used in another
+                event loop.
         """
         limit = self._limit(max_concurrency)
         check_ids(ids)
@@ -258,15 +263,16 @@ class VairoSMSClient:
         Args:
             id: As for `get_gonderim`.
             timeout: Maximum time to wait in seconds. Default: None, no limit.
-            poll_interval: Seconds from the first poll to the second (default 2). Each further
-                interval is 1.25 to 1.75 times as long as the one before.
+            poll_interval: Seconds from the first poll to the second (default 2), plus up to 25 %
+                jitter. Each further interval is 1.25 to 1.75 times as long as the one before, up to
+                ``max_poll_interval``.
             max_poll_interval: Maximum interval in seconds (default 60).
 
         Raises:
             VairoSMSTimeoutError: The packet was not final in time. ``last`` is its last record.
-            VairoSMSError: A lasting error, as for `get_gonderim`: a refused key, an unknown id, a
-                TLS failure. Temporary errors (no connection, HTTP 5xx, a maintenance page) do not
-                end the wait.
+            VairoSMSError: An error that does not go away, as for `get_gonderim`: an invalid or
+                unknown id, a refused key, a TLS failure. Polling continues after other connection
+                errors, HTTP 408, 429 and 5xx, and every `VairoSMSResponseError`.
             ValueError: A time is not above 0, or ``poll_interval`` is above ``max_poll_interval``.
             RuntimeError: The client is closed or was used in another event loop.
         """
@@ -286,8 +292,9 @@ class VairoSMSClient:
     ) -> AsyncGenerator[GonderimResult]:
         """Poll many packets until they are final, and yield each result when its wait ends.
 
-        One schedule serves all of them: a waiting id is not a task, and holds no slot. New ids and
-        due polls take turns. Leave the loop early as with `iter_gonderimler`.
+        All of them share one schedule: a waiting id is not a task and does not count for
+        ``max_concurrency``. New ids and due polls take turns. If you leave the loop early, use
+        `contextlib.aclosing`, as with `iter_gonderimler`.
 
         Args:
             ids: The ids, as an iterable or async iterable of any length. An id that is already
@@ -308,7 +315,8 @@ class VairoSMSClient:
             VairoSMSAuthError: The panel refused the key. No further request is sent.
             ValueError: As for `wait_gonderim`.
             TypeError: ``ids`` is not an iterable of ids.
-            RuntimeError: The client is or was closed, or was used in another event loop.
+            RuntimeError: The client is closed (before or during the loop), or was used in another
+                event loop.
         """
         check_ids(ids)
         intervals = Intervals(timeout, poll_interval, max_poll_interval)
@@ -320,9 +328,11 @@ class VairoSMSClient:
         return self._shared.stats()
 
     async def close(self) -> None:
-        """End all lookups and bulks, and close the session if the client opened it.
+        """Cancel all bulks, interrupt lookups, and close the session if the client opened it.
 
-        Closing twice is allowed. Closing a sibling from `with_options` does nothing.
+        An interrupted lookup raises RuntimeError. A request that `get_gonderim` has in flight in
+        your session is not interrupted. Closing twice is allowed. Closing a sibling from
+        `with_options` does nothing.
 
         Raises:
             RuntimeError: The client was used in another event loop.

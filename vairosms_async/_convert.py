@@ -1,13 +1,13 @@
 """Panel JSON to records and back, with cattrs.
 
-Tolerant of form, strict on meaning: the converter reads numbers as strings and ``[]`` as null. It
-rejects a value that its field cannot have, and names the field.
+The converter accepts whole numbers as strings (``"52"``). It reads ``[]`` as null for ``log`` and
+for the optional int and str fields in it. It rejects any other invalid value and names the field.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, tzinfo
-from functools import cached_property, lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
@@ -139,8 +139,9 @@ def _timedelta_out(value: timedelta | None) -> str | None:
     return f"{'-' if value < timedelta() else ''}{hours:02}:{minutes:02}:{seconds:02}"
 
 
-def _make_converter(*, detailed: bool) -> "Converter":
-    # Imported late, since importing cattrs takes a tenth of the time of importing aiohttp.
+@cache
+def _converter(*, detailed: bool) -> "Converter":
+    # Imported at the first use, so that `import vairosms_async` does not load cattrs.
     from cattrs import Converter  # noqa: PLC0415 (see above)
 
     converter = Converter(detailed_validation=detailed)
@@ -167,30 +168,10 @@ def _make_converter(*, detailed: bool) -> "Converter":
     return converter
 
 
-class _Hooks:
-    """The functions that cattrs generates, each at its first use."""
-
-    @cached_property
-    def _converter(self) -> "Converter":
-        return _make_converter(detailed=False)
-
-    @cached_property
-    def plain(self) -> Callable[[Any, Any], Gonderim]:
-        """Structure a record. Stops at the first invalid value and does not name its field."""
-        return self._converter.get_structure_hook(Gonderim)
-
-    @cached_property
-    def detailed(self) -> Callable[[Any, Any], Gonderim]:
-        """Structure a record in twice the time, and name every invalid field."""
-        return _make_converter(detailed=True).get_structure_hook(Gonderim)
-
-    @cached_property
-    def unstructure(self) -> Callable[[Gonderim], dict[str, Any]]:
-        """Return a record in the panel's JSON shape."""
-        return self._converter.unstructure
-
-
-_hooks = _Hooks()
+@cache
+def _structure_hook(*, detailed: bool) -> Callable[[Any, Any], Gonderim]:
+    """Return the function that reads records. The detailed one names every invalid field."""
+    return _converter(detailed=detailed).get_structure_hook(Gonderim)
 
 
 def gonderim_from_dict(d: Mapping[str, Any], tz: tzinfo | None = None) -> Gonderim:
@@ -204,37 +185,38 @@ def gonderim_from_dict(d: Mapping[str, Any], tz: tzinfo | None = None) -> Gonder
         VairoSMSResponseError: A required field is missing or a value is invalid. The message names
             every such field.
     """
-    record = structure(d, tz)
-    if isinstance(record, Gonderim):
-        return record
-    raise VairoSMSResponseError(f"not a gonderim: {record}")
+    try:
+        return structure(d, tz)
+    except ValueError as exc:
+        raise VairoSMSResponseError(f"not a gonderim: {exc}") from None
 
 
 def gonderim_to_dict(g: Gonderim) -> dict[str, Any]:
     """Return a record in the panel's JSON shape, ready for `json.dumps`.
 
     ``gonderim_from_dict(gonderim_to_dict(g))`` equals ``g``. If its times are aware, pass their
-    zone as ``tz``. A date that is None becomes the panel's ``"0000-00-00 00:00:00"``.
+    zone to `gonderim_from_dict` as ``tz``. A date that is None becomes the panel's zero date.
 
     Raises:
-        ValueError: The panel could not write a time or period: it has fractions of a second, or
-            is longer than 838:59:59.
+        ValueError: A time has fractions of a second, or a period has them or is longer than
+            838:59:59. The panel cannot write such values.
     """
-    return _hooks.unstructure(g)
+    d: dict[str, Any] = _converter(detailed=False).unstructure(g)
+    return d
 
 
-def structure(d: Any, tz: tzinfo | None, path: str = "") -> Gonderim | str:
-    """Return a record, or one line that names the invalid fields, each with the prefix `path`."""
+def structure(d: Any, tz: tzinfo | None, path: str = "") -> Gonderim:
+    """Return a record. Raise ValueError that names the invalid fields, with the prefix `path`."""
     if type(d) is not dict and not isinstance(d, Mapping):
-        return f"{path}{quote(d, length=60)} is not an object"
+        raise ValueError(f"{path}{quote(d, length=60)} is not an object")
     try:
-        record = _hooks.plain(d, Gonderim)
+        record = _structure_hook(detailed=False)(d, Gonderim)
     except (KeyError, ValueError):
-        return _explain(d, path)
+        raise ValueError(_list_problems(d, path)) from None
     return record if tz is None else _in_zone(record, tz)
 
 
-def _explain(d: Any, path: str) -> str:
+def _list_problems(d: Any, path: str) -> str:
     from cattrs import ClassValidationError  # noqa: PLC0415 (see `_make_converter`)
 
     def problems(exc: ClassValidationError, path: str) -> Iterator[str]:
@@ -246,7 +228,7 @@ def _explain(d: Any, path: str) -> str:
                 yield f"{name}: {'missing' if isinstance(problem, KeyError) else problem}"
 
     try:
-        _hooks.detailed(d, Gonderim)
+        _structure_hook(detailed=True)(d, Gonderim)
     except ClassValidationError as exc:
         return "; ".join(problems(exc, path))
     raise AssertionError("the detailed converter accepted a value that the plain one rejected")

@@ -9,7 +9,7 @@ class Deadlines:
 
     ``asyncio.timeout(30)`` sets and cancels a timer, which costs a tenth of a lookup. Nearly all
     waits end in time, so one timer is enough: it is set to the earliest deadline, and set again
-    when it fires. Each wait is an `asyncio.Timeout`, which can tell its own cancellation.
+    when it fires. Each wait is an `asyncio.Timeout`, which knows its own cancellation from others.
     """
 
     def __init__(self) -> None:
@@ -26,19 +26,19 @@ class Deadlines:
         Args:
             seconds: Time until the deadline; None if only `expire_all` ends the wait.
         """
-        within = asyncio.timeout_at(None)
+        deadline = asyncio.timeout_at(None)
         end = math.inf
         if seconds is not None:
             loop = asyncio.get_running_loop()
             end = loop.time() + seconds
             if end < self._timer_at:
                 self._set_timer(loop, end)
-        self._ends[within] = end
-        return within
+        self._ends[deadline] = end
+        return deadline
 
-    def finish(self, within: asyncio.Timeout) -> None:
+    def finish(self, deadline: asyncio.Timeout) -> None:
         """Drop a deadline whose wait has ended."""
-        del self._ends[within]
+        del self._ends[deadline]
 
     def expire_all(self) -> None:
         """End every wait now. Its ``async with`` raises TimeoutError."""
@@ -48,9 +48,9 @@ class Deadlines:
         self._timer_at = math.inf
 
     def _expire(self, now: float, until: float) -> None:
-        for within, end in self._ends.items():
-            if end <= until and not within.expired():
-                within.reschedule(now)
+        for deadline, end in self._ends.items():
+            if end <= until and not deadline.expired():
+                deadline.reschedule(now)
 
     def _on_timer(self) -> None:
         loop = asyncio.get_running_loop()

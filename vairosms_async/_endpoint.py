@@ -26,8 +26,9 @@ class SettingError(ValueError):
         problem: The problem, as the rest of a sentence that starts with the name.
     """
 
-    def __init__(self, setting: str, problem: str, advice: str) -> None:
-        super().__init__(f"{setting} {problem}. {advice}")
+    # Keyword-only arguments with defaults, so that it pickles: see `VairoSMSError`.
+    def __init__(self, message: str = "", *, setting: str = "", problem: str = "") -> None:
+        super().__init__(message)
         self.setting = setting
         self.problem = problem
 
@@ -57,6 +58,8 @@ def read_settings(api_key: str | None, base_url: str | None) -> Settings:
     """Return the given API key and base URL, with defaults from the environment."""
     if api_key is None:
         api_key = os.environ.get("VAIROSMS_API_KEY", "")
+    if isinstance(api_key, str):  # a key that was read from a file may end in a newline
+        api_key = api_key.removesuffix("\n").removesuffix("\r")
     if base_url is None:
         base_url = os.environ.get("VAIROSMS_BASE_URL") or PANEL_URL
     return Settings(lambda: api_key, lambda: base_url)
@@ -68,29 +71,23 @@ def make_endpoint(settings: Settings, *, allow_insecure_http: bool) -> Endpoint:
     Raises:
         SettingError: One of them is missing or invalid.
     """
-    error = _key_error(clean_key(settings)) or _base_url_error(settings, allow_insecure_http)
+    error = _key_error(settings.api_key()) or _base_url_error(settings, allow_insecure_http)
     if error is not None:
         raise error
-    key, base_url = str(clean_key(settings)), str(_parse_url(settings)).rstrip("/")
+    key, base_url = str(settings.api_key()), str(_parse_url(settings)).rstrip("/")
     return Endpoint(base_url, _make_url(base_url, key), _make_scrub(key))
-
-
-def clean_key(settings: Settings) -> object:
-    """Return the API key without the newline that files and environment variables end in."""
-    key = settings.api_key()
-    return key.removesuffix("\n").removesuffix("\r") if isinstance(key, str) else key
 
 
 def _key_error(key: object) -> SettingError | None:
     if key is None or key == "":
         problem, advice = "is missing", "Pass it, or set VAIROSMS_API_KEY in the environment."
     elif not isinstance(key, str):
-        problem, advice = f"must be a str, not {type(key).__name__}", "The value is not shown here."
+        problem, advice = f"must be a str, not {type(key).__name__}", "Pass the key as a str."
     elif not key.isprintable() or any(c.isspace() for c in key):
-        problem, advice = "contains a blank or a control character", "The value is not shown here."
+        problem, advice = "contains whitespace or a control character", "Check how it was copied."
     else:
         return None
-    return SettingError("api_key", problem, advice)
+    return SettingError(f"api_key {problem}. {advice}", setting="api_key", problem=problem)
 
 
 def _parse_url(settings: Settings) -> URL | None:
@@ -109,8 +106,8 @@ def _base_url_error(settings: Settings, allow_insecure_http: bool) -> SettingErr
     # The URL itself is not shown: it may contain a password, or the key by mistake.
     url = _parse_url(settings)
     if url is None:
-        problem = "is not a URL, or has a query or a fragment"
-        advice = "Pass the key as api_key."
+        problem = "is not a valid URL, or has a query or a fragment"
+        advice = f"Pass a URL like {PANEL_URL}, and the key as api_key."
     elif url.scheme not in ("http", "https") or not url.host:
         problem = f"must be a URL like {PANEL_URL}"
         advice = "It needs http or https, and a host."
@@ -118,11 +115,11 @@ def _base_url_error(settings: Settings, allow_insecure_http: bool) -> SettingErr
         problem = "must not contain a user or a password"
         advice = "Pass them to an aiohttp session."
     elif url.scheme == "http" and not (allow_insecure_http or is_loopback(url.host)):
-        problem = "is http:// to another host, so the key would travel unencrypted: use https://"
-        advice = "If you accept that, pass allow_insecure_http=True."
+        problem = "is an http:// URL of another host, so the key would travel unencrypted"
+        advice = "Use https://. To send the key unencrypted, pass allow_insecure_http=True."
     else:
         return None
-    return SettingError("base_url", problem, advice)
+    return SettingError(f"base_url {problem}. {advice}", setting="base_url", problem=problem)
 
 
 def _make_url(base: str, key: str) -> Callable[[int], URL]:
@@ -147,7 +144,7 @@ def _make_scrub(key: str) -> Callable[[bytes], bytes]:
     pattern, plain = _key_pattern(key), key.encode()
 
     def scrub(body: bytes) -> bytes:
-        # Every other form of the key starts with one of these characters. Few answers have them.
+        # Every other form of the key contains one of these characters. Few answers have them.
         if plain in body or b"%" in body or b"\\" in body or b"&" in body:
             return pattern.sub(b"***", body)
         return body
@@ -206,7 +203,7 @@ _API_KEY = re.compile(
 
 
 def redact_url(url: str | URL) -> str:
-    """Replace the value of ``api_key`` in a URL, or in a text that contains URLs, by ``***``.
+    """Return a URL, or a text that contains URLs, with ``***`` as the value of ``api_key``.
 
     Use it where other code sees the URLs, such as OpenTelemetry's
     ``AioHttpClientInstrumentor().instrument(url_filter=redact_url)``.

@@ -1,4 +1,4 @@
-"""The exception tree: every exception that the library raises for a lookup.
+"""The exceptions of failed lookups. A closed client raises RuntimeError instead.
 
 ::
 
@@ -86,13 +86,15 @@ class VairoSMSTimeoutError(VairoSMSConnectionError, TimeoutError):
 
 
 class VairoSMSResponseError(VairoSMSError):
-    """An answer arrived that the panel does not give, or that cannot be read.
+    """The answer is not a valid answer of the panel.
 
     Examples: an HTML page, a redirect, truncated or foreign JSON, a record with a missing or
-    invalid field, the record of another packet. It is not retried.
+    invalid field, the record of another packet. A lookup does not retry it. `wait_gonderim` and
+    `wait_gonderimler` continue to poll.
 
     Attributes:
-        status: The HTTP status, or None if the answer was not HTTP.
+        status: The HTTP status. None if the answer is not HTTP or cannot be decompressed, and from
+            `gonderim_from_dict`.
         excerpt: The first characters of the answer (at most 200) without the API key, or ``""``.
     """
 

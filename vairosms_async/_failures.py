@@ -18,8 +18,9 @@ from ._errors import (
 )
 
 _UNKNOWN_AUTHORITY = (
-    "is signed by an unknown authority. If it is your company's own (such as a proxy that inspects "
-    "TLS), set SSL_CERT_FILE to its file, or pass a session with an SSL context that trusts it"
+    "is signed by an unknown authority. If it is your company's authority (for example for a proxy "
+    "that inspects TLS), set SSL_CERT_FILE to the authority's certificate file, or pass a session "
+    "with an SSL context that trusts it"
 )
 _ANOTHER_HOST = "is for another host. Check base_url, and any proxy or captive portal in between"
 # Keys: OpenSSL's X509_V_ERR_ codes (x509_vfy.h), which Python's ssl does not name.
@@ -44,7 +45,7 @@ _HANDSHAKE_ADVICE = {
 }
 
 
-def explain(
+def to_library_error(
     exc: aiohttp.ClientError | OSError, gonderim_id: int, base_url: str, timeout: float | None
 ) -> VairoSMSError:
     """Return the library's error for an exception of aiohttp, without a reference to it."""
@@ -90,10 +91,8 @@ def _no_answer(exc: aiohttp.ClientError | OSError, host: str) -> tuple[Connectio
         case aiohttp.ClientProxyConnectionError():
             return "proxy", f"no connection to the proxy for {host}"
         case aiohttp.ClientConnectorError(os_error=cause):
-            return (
-                "connect",
-                f"no connection to {host}: {cause.strerror or 'closed by the server'}",
-            )
+            why = cause.strerror or "closed by the server"
+            return "connect", f"no connection to {host}: {why}"
         case aiohttp.ClientPayloadError():
             return "cut", f"the connection to {host} was closed in the middle of the answer"
         case aiohttp.ClientConnectionError():

@@ -1,13 +1,7 @@
 """One lookup: its options, attempts and retries."""
 
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import (
-    AbstractAsyncContextManager,
-    AsyncExitStack,
-    asynccontextmanager,
-    nullcontext,
-)
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import tzinfo
 from time import perf_counter
 from typing import Any, SupportsIndex
@@ -26,7 +20,7 @@ from ._pace import requested_pause
 from ._result import GonderimResult
 from ._retry import RetryPolicy, retry_delay
 from ._shared import Shared
-from ._validate import id_or_text, parse_id, parse_timeout
+from ._validate import check_timeout, id_or_text, parse_id
 
 _logger = logging.getLogger("vairosms_async")
 
@@ -43,14 +37,14 @@ class Options:
     tz: tzinfo | None
 
     def __attrs_post_init__(self) -> None:
-        parse_timeout(self.timeout)
+        check_timeout(self.timeout)
         _check_types(self.retry, self.rate_limiter, self.tz)
 
 
 def _check_types(retry: object, rate_limiter: object, tz: object) -> None:
     # A wrong type must fail here, not at the first failed lookup.
     if not isinstance(retry, RetryPolicy):
-        raise TypeError(f"retry must be a RetryPolicy, not {retry!r}. attempts=1 means no retry.")
+        raise TypeError(f"retry must be a RetryPolicy, not {retry!r}. See RetryPolicy(attempts=1).")
     if rate_limiter is not None and not isinstance(rate_limiter, AbstractAsyncContextManager):
         raise TypeError(f"rate_limiter must be an async context manager, not {rate_limiter!r}")
     if tz is not None and not isinstance(tz, tzinfo):
@@ -75,28 +69,33 @@ async def look_up(shared: Shared, options: Options, value: SupportsIndex | str) 
         if isinstance(outcome, Gonderim):
             shared.budget.deposit(retried=attempt > 1)
             return GonderimResult(gonderim_id, outcome)
-        delay = _after_failure(shared, options.retry, outcome, attempt)
+        _raise_if_refused(shared, outcome)
+        delay = _next_delay(shared, options.retry, outcome, attempt)
         if delay is None:
             return GonderimResult(gonderim_id, error=outcome)
         await shared.sleep(delay)
         shared.ensure_usable()
 
 
-def _after_failure(
-    shared: Shared, policy: RetryPolicy, error: VairoSMSError, attempt: int
-) -> float | None:
-    """Return the seconds until the next attempt, or None if there is no next attempt."""
+def _raise_if_refused(shared: Shared, error: VairoSMSError) -> None:
+    """Raise an error that ends all lookups: the client is closed, or the key is refused."""
     if isinstance(error, VairoSMSConnectionError):
         shared.ensure_usable()  # closing the client breaks its connections
     if isinstance(error, VairoSMSAuthError):
         if not shared.key_refused:
             shared.key_refused = True
             _logger.warning(
-                "the panel refused the API key (HTTP %d)",
+                "the panel refused the API key (HTTP %d): check the API key",
                 error.status,
                 extra={"vairosms_event": "key_refused"},
             )
         raise error
+
+
+def _next_delay(
+    shared: Shared, policy: RetryPolicy, error: VairoSMSError, attempt: int
+) -> float | None:
+    """Return the seconds until the next attempt, if any. Pause the client if the panel asks so."""
     delay = retry_delay(policy, error, attempt)
     if isinstance(error, VairoSMSAPIError):
         shared.pause.begin(shared.now(), requested_pause(policy, error, delay), error.status)
@@ -118,7 +117,7 @@ async def _attempt(
             shared.ensure_usable()
             continue
         limiter = options.rate_limiter
-        limited = _UNLIMITED if limiter is None else _limited(shared, limiter)
+        limited = _UNLIMITED if limiter is None else _Limited(shared, limiter)
         async with shared.slots, limited:
             if shared.pause_remaining():
                 continue  # the pause began while this lookup waited for a slot or the limiter
@@ -131,24 +130,28 @@ async def _attempt(
         return outcome
 
 
-@asynccontextmanager
-async def _limited(
-    shared: Shared, limiter: AbstractAsyncContextManager[Any]
-) -> AsyncGenerator[None]:
-    """Enter a rate limiter. Closing the client ends the wait for it, with RuntimeError."""
-    shared.ensure_usable()  # the client may have been closed while the lookup waited for a slot
-    deadline = shared.interruptible.start(None)
-    try:
-        async with deadline:
-            await limiter.__aenter__()
-    except TimeoutError:
-        shared.ensure_usable()
-        raise
-    finally:
-        shared.interruptible.finish(deadline)
-    async with AsyncExitStack() as stack:
-        stack.push_async_exit(limiter)
-        yield
+@frozen
+class _Limited(AbstractAsyncContextManager[None]):
+    """A rate limiter. Closing the client ends the wait for it, with RuntimeError."""
+
+    shared: Shared
+    limiter: Any
+
+    async def __aenter__(self) -> None:
+        self.shared.ensure_usable()  # it may have been closed while the lookup waited for a slot
+        deadline = self.shared.interruptible.start(None)
+        try:
+            async with deadline:
+                await self.limiter.__aenter__()
+        except TimeoutError:
+            self.shared.ensure_usable()
+            raise
+        finally:
+            self.shared.interruptible.finish(deadline)
+
+    async def __aexit__(self, *exc_info: object) -> bool | None:
+        suppress: bool | None = await self.limiter.__aexit__(*exc_info)
+        return suppress
 
 
 def _log_attempt(

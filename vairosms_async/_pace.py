@@ -1,4 +1,4 @@
-"""How fast the panel may be asked: the pause that an answer with ``Retry-After`` starts."""
+"""The pause after HTTP 429, or after HTTP 503 with ``Retry-After``: the client sends no lookup."""
 
 import logging
 import random

@@ -12,13 +12,13 @@ from typing import SupportsIndex
 
 from attrs import define, frozen
 
-from ._bulk import END, AsyncIds, End, Ids, as_async, end, stream
+from ._bulk import END, AsyncIds, End, Ids, as_async, cancel_and_wait, stream
 from ._errors import VairoSMSResponseError, VairoSMSTimeoutError
 from ._models import Gonderim
 from ._result import GonderimResult
 from ._retry import is_temporary
 from ._shared import Shared
-from ._validate import parse_id, parse_seconds, parse_timeout
+from ._validate import check_seconds, check_timeout, parse_id
 
 LookUp = Callable[[SupportsIndex | str], Awaitable[GonderimResult]]
 
@@ -32,9 +32,9 @@ class Intervals:
     max_poll_interval: float
 
     def __attrs_post_init__(self) -> None:
-        parse_timeout(self.timeout)
-        parse_seconds("poll_interval", self.poll_interval)
-        parse_seconds("max_poll_interval", self.max_poll_interval)
+        check_timeout(self.timeout)
+        check_seconds("poll_interval", self.poll_interval)
+        check_seconds("max_poll_interval", self.max_poll_interval)
         if self.poll_interval > self.max_poll_interval:
             raise ValueError("poll_interval must not be above max_poll_interval")
 
@@ -73,7 +73,7 @@ async def wait(
         waiting = schedule.waits.get(given) if type(given) is int else None
         if waiting is None:
             return await look_up(given)  # an invalid id: returns its error
-        result = await _before(waiting.deadline, look_up, waiting.id)
+        result = await _look_up_before(waiting.deadline, look_up, waiting.id)
         if result is not None and _ends_wait(result):
             schedule.drop(waiting)
             return result
@@ -158,7 +158,7 @@ class _Schedule(AsyncIterator[SupportsIndex | str]):
     async def close(self) -> None:
         """Stop reading ids."""
         if self._reading is not None:
-            await end({self._reading})
+            await cancel_and_wait({self._reading})
 
     def _finished_read(self) -> asyncio.Task[SupportsIndex | str | End] | None:
         """Return the reading task if it has read an id. Start one if needed."""
@@ -190,7 +190,7 @@ class _Schedule(AsyncIterator[SupportsIndex | str]):
         return gonderim_id
 
 
-async def _before(
+async def _look_up_before(
     deadline: float | None, look_up: LookUp, gonderim_id: int
 ) -> GonderimResult | None:
     """Look up an id. Return None if the deadline passes first."""

@@ -11,7 +11,8 @@ class GonderimResult:
     """The outcome of one lookup in bulk work: a record or an error, never both.
 
     Attributes:
-        id: The id that was looked up, as an int. If the value was not an id, the value itself.
+        id: The id that was looked up, as an int. An invalid id: the value itself if it is an int or
+            a str, otherwise its truncated repr. ``***`` replaces the API key.
         gonderim: The record, or None.
         error: The error, or None.
     """
@@ -30,6 +31,7 @@ class GonderimResult:
 
         Raises:
             VairoSMSError: The error of the lookup, if it failed.
+            ValueError: The result has neither a record nor an error.
         """
         if self.gonderim is not None:
             return self.gonderim

@@ -6,7 +6,7 @@ import random
 from attrs import frozen
 
 from ._errors import VairoSMSAPIError, VairoSMSConnectionError, VairoSMSError
-from ._validate import parse_count, parse_seconds
+from ._validate import check_seconds, parse_count
 
 _logger = logging.getLogger("vairosms_async")
 
@@ -16,19 +16,20 @@ class RetryPolicy:
     """How often and how soon the client repeats a failed attempt.
 
     Lookups change nothing in the panel, so they can be repeated. The client retries connection
-    errors (except TLS failures), timeouts, and HTTP 408, 429 and 5xx. The delay is drawn evenly
-    from 0 to ``initial_delay * 2 ** (attempt - 1)`` ("exponential back-off with full jitter").
-    ``Retry-After`` is added to it.
+    errors (except TLS failures), timeouts, and HTTP 408, 429 and 5xx. The delay after attempt n is
+    uniformly random from 0 to ``min(max_delay, initial_delay * 2 ** (n - 1))`` ("exponential
+    back-off with full jitter"). ``Retry-After`` is added to it.
 
     Attributes:
         attempts: Maximum number of requests per lookup (default 4). 1 means no retry.
         initial_delay: Upper bound of the first delay in seconds (default 0.25).
-        max_delay: Upper bound of every delay in seconds (default 8).
+        max_delay: Upper bound of every delay in seconds, without ``Retry-After`` (default 8).
         max_retry_after: Longest ``Retry-After`` that the client waits for, in seconds (default
             60). A longer one ends the lookup with its error at once.
 
     Raises:
-        ValueError: `attempts` is below 1, or a time is negative or not finite.
+        ValueError: A value is not a number, `attempts` is below 1, or a time is negative or not
+            finite.
     """
 
     attempts: int = 4
@@ -37,17 +38,18 @@ class RetryPolicy:
     max_retry_after: float = 60.0
 
     def __attrs_post_init__(self) -> None:
-        parse_count("attempts", self.attempts)
+        object.__setattr__(self, "attempts", parse_count("attempts", self.attempts))
         for name in ("initial_delay", "max_delay", "max_retry_after"):
-            parse_seconds(name, getattr(self, name), allow_zero=True)
+            check_seconds(name, getattr(self, name), allow_zero=True)
 
 
 class RetryBudget:
     """Tokens for retries, shared by all lookups of a client.
 
-    A retry takes one token and is not sent without one. A record puts back the token of its last
-    retry, or a fifth of a token if it needed no retry. So a panel that fails three requests in ten
-    gets all its retries, and a panel that is down gets `CAPACITY` retries, however long it is down.
+    A retry takes one token and is not sent without one. A retry after HTTP 429 needs no token. A
+    successful lookup adds one token if it was retried, otherwise a fifth of a token. So a panel
+    that fails three requests in ten gets all its retries, and a panel that is down gets `CAPACITY`
+    retries, however long it is down.
 
     botocore's standard mode works like this (500 tokens, 5 per retry, 1 per success).
     """
@@ -66,11 +68,13 @@ class RetryBudget:
             return True
         if not self._warned:
             self._warned = True
-            _logger.warning("the retry budget is spent: no retries until lookups succeed again")
+            _logger.warning(
+                "the retry budget is spent: until lookups succeed again, only HTTP 429 is retried"
+            )
         return False
 
     def deposit(self, *, retried: bool) -> None:
-        """Put back tokens for a record, which a retry or a first attempt brought."""
+        """Add tokens after a successful lookup: 1 if it was retried, otherwise `DEPOSIT`."""
         if self.tokens < self.CAPACITY:
             self.tokens = min(self.CAPACITY, self.tokens + (1.0 if retried else self.DEPOSIT))
             if self.tokens >= self.CAPACITY / 2:

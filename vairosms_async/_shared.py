@@ -15,15 +15,17 @@ from ._transport import Transport, open_session
 
 Tasks = set[asyncio.Task[Any]]
 
+CLOSED = "this VairoSMSClient is closed: create a new one"
+
 
 @frozen
 class ClientStats:
     """Current figures of a client and its siblings, from `VairoSMSClient.stats`.
 
     Attributes:
-        in_flight: Number of lookups in flight.
-        retry_budget: Number of retries that the client may send while no lookup succeeds, at most
-            100.
+        in_flight: Number of lookups that wait for the rate limiter or for their answer.
+        retry_budget: Number of tokens for retries, from 0 to 100. A retry takes 1, except after
+            HTTP 429. A successful lookup adds 0.2, or 1 if it was retried.
     """
 
     in_flight: int
@@ -69,7 +71,7 @@ class Shared:
 
     def _ensure_open(self) -> None:
         if self.closing.is_set():
-            raise RuntimeError("this VairoSMSClient is closed: create a new one")
+            raise RuntimeError(CLOSED)
 
     def _bind_loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -108,7 +110,7 @@ class Shared:
                 await self.closing.wait()
 
     async def close(self) -> None:
-        """Interrupt waiting lookups, cancel the bulks, then close the client's own session."""
+        """Interrupt lookups, cancel the bulks, then close the client's own session."""
         self._bind_loop()
         self.closing.set()
         self.interruptible.expire_all()

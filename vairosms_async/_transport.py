@@ -14,7 +14,7 @@ from yarl import URL
 from ._deadlines import Deadlines
 from ._endpoint import Endpoint
 from ._errors import VairoSMSError, VairoSMSResponseError
-from ._failures import explain
+from ._failures import to_library_error
 from ._models import Gonderim
 from ._version import __version__
 from ._wire import read_answer
@@ -41,7 +41,7 @@ def open_session(max_connections: int) -> aiohttp.ClientSession:
     )
 
 
-async def _one_request(
+async def _plain_request(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
     try:
@@ -93,10 +93,12 @@ class Transport:
         # Headers of the caller's session have priority.
         missing = {k: v for k, v in HEADERS.items() if k not in session.headers}
         self._headers = missing or None
-        # The middlewares of a request replace those of its session, so both are passed. They have
-        # no public name: if aiohttp renames them, the session is used unchanged.
-        sessions = getattr(session, "_middlewares", None)
-        self._middlewares = None if sessions is None else (_one_request, *sessions)
+        # The middlewares of a request replace those of its session, so pass both. The attribute is
+        # private. If aiohttp renames it, `_plain_request` is not used.
+        session_middlewares = getattr(session, "_middlewares", None)
+        self._middlewares = (
+            None if session_middlewares is None else (_plain_request, *session_middlewares)
+        )
         _keep_read_buffers_in_the_heap()
 
     async def exchange(
@@ -126,9 +128,9 @@ class Transport:
     async def _exchange(
         self, gonderim_id: int, timeout: float | None, tz: tzinfo | None
     ) -> Gonderim | VairoSMSError:
-        within = self._deadlines.start(timeout)
+        deadline = self._deadlines.start(timeout)
         try:
-            async with within:
+            async with deadline:
                 response = await self.session.get(
                     self._endpoint.url(gonderim_id),
                     headers=self._headers,
@@ -140,13 +142,13 @@ class Transport:
                 )
                 body = await _read(response)
         except (aiohttp.ClientError, OSError) as exc:
-            return explain(exc, gonderim_id, self._endpoint.base_url, timeout)
+            return to_library_error(exc, gonderim_id, self._endpoint.base_url, timeout)
         finally:
-            self._deadlines.finish(within)
+            self._deadlines.finish(deadline)
         status, headers = response.status, response.headers
         if body is None:
             return VairoSMSResponseError(
-                f"gonderim {gonderim_id}: HTTP {status}, but not the panel's answer: "
+                f"gonderim {gonderim_id}: HTTP {status}, not the panel's answer: "
                 f"more than {MAX_BODY} bytes",
                 gonderim_id=gonderim_id,
                 status=status,

@@ -90,17 +90,18 @@ def parse_count(name: str, value: Any) -> int:
     raise ValueError(f"{name} must be a whole number, 1 or more, not {value!r}")
 
 
-def parse_seconds(name: str, value: Any, *, allow_zero: bool = False) -> float:
-    """Return seconds above 0 (or 0, if allowed) as a float. Raise ValueError for other values."""
+def check_seconds(name: str, value: Any, *, allow_zero: bool = False) -> None:
+    """Raise ValueError if a value is not a finite number above 0 (or 0, if allowed)."""
     if not isinstance(value, bool) and isinstance(value, int | float):
         with suppress(OverflowError):
             seconds = float(value)
             if math.isfinite(seconds) and (seconds > 0 or (allow_zero and seconds == 0)):
-                return seconds
+                return
     least = "0 or more" if allow_zero else "above 0"
     raise ValueError(f"{name} must be a number of seconds, {least}, not {value!r}")
 
 
-def parse_timeout(value: Any) -> float | None:
-    """Return a timeout in seconds, or None for no limit. Raise ValueError for other values."""
-    return None if value is None else parse_seconds("timeout", value)
+def check_timeout(value: Any) -> None:
+    """Raise ValueError if a value is neither a number of seconds above 0 nor None (no limit)."""
+    if value is not None:
+        check_seconds("timeout", value)

@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from typing import Any, NoReturn
 
 from ._convert import read_bool, structure
@@ -48,14 +47,7 @@ _JSON_BLANKS = " \t\n\r"
 _SECONDS = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?")
 
 # These mean the same from the panel, its web server or a proxy in between.
-_CLEAR_STATUSES = frozenset(
-    {
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.REQUEST_TIMEOUT,
-        HTTPStatus.TOO_MANY_REQUESTS,
-    }
-)
+_CLEAR_STATUSES = frozenset({401, 404, 408, 429})
 
 
 def read_answer(
@@ -84,22 +76,22 @@ def read_answer(
         problem = str(exc)
 
     if durum and status == 200:
-        record = structure(aciklama, tz, "aciklama.")
-        if isinstance(record, str):
-            problem = record
-        elif record.id != gonderim_id:
+        try:
+            record = structure(aciklama, tz, "aciklama.")
+            if record.id == gonderim_id:
+                return record
             problem = f"aciklama.id: the record is of packet {_one_line(str(record.id))}"
-        else:
-            return record
+        except ValueError as exc:
+            problem = str(exc)
     elif status // 100 == 3:
-        problem = "a redirect, which is not followed"
+        problem = "a redirect, which the client does not follow. Check base_url"
     elif durum is False or status in _CLEAR_STATUSES or status // 100 == 5:
         return _refusal(gonderim_id, status, headers, None if durum else aciklama, problem)
     elif status != 200:
         problem = problem or "durum is true under this status"
 
     return VairoSMSResponseError(
-        f"gonderim {gonderim_id}: HTTP {status}, but not the panel's answer: {problem}",
+        f"gonderim {gonderim_id}: HTTP {status}, not the panel's answer: {problem}",
         gonderim_id=gonderim_id,
         status=status,
         excerpt=_excerpt(body),
@@ -116,11 +108,11 @@ def _refusal(
     gonderim_id: int, status: int, headers: Mapping[str, str], aciklama: str | None, problem: str
 ) -> VairoSMSAPIError:
     kind: type[VairoSMSAPIError] = VairoSMSAPIError
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) or aciklama == API_KEY_HATALI:
+    if status in (401, 403) or aciklama == API_KEY_HATALI:
         kind = VairoSMSAuthError
-    elif status == HTTPStatus.NOT_FOUND:
+    elif status == 404:
         kind = VairoSMSNotFoundError
-    elif status == HTTPStatus.TOO_MANY_REQUESTS:
+    elif status == 429:
         kind = VairoSMSRateLimitError
     elif status // 100 == 5:
         kind = VairoSMSServerError
@@ -197,7 +189,7 @@ _decoder = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return ``Retry-After`` in seconds; None if it is missing or not in a form of RFC 9110."""
+    """Return ``Retry-After`` in seconds, with any fraction. None if it is missing or invalid."""
     value = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(value):
         return float(value)

@@ -39,7 +39,7 @@ from vairosms_async.cli.out import OutFile
         pytest.param("ids -o out --api-key-file empty", "holds no API key", id="empty key file"),
         pytest.param("ids -o out --api-key-file bytes", "not UTF-8 text", id="binary key file"),
         pytest.param(
-            "ids -o out --api-key-file words", "words contains a blank", id="key of words"
+            "ids -o out --api-key-file words", "words contains whitespace", id="key of words"
         ),
     ],
 )

@@ -1,5 +1,7 @@
 """The API key and the base URL: which are accepted, and which URL the client requests."""
 
+import copy
+import pickle
 import traceback
 
 import pytest
@@ -85,24 +87,24 @@ INVALID_BASE_URLS = [
     ("/Panel/api/v1", "http or https"),
     ("ftp://vairosms.com", "http or https"),
     ("https://", "http or https"),
-    ("https://vairosms.com:port", "not a URL"),
-    ("https://[::1", "not a URL"),
+    ("https://vairosms.com:port", "not a valid URL"),
+    ("https://[::1", "not a valid URL"),
     ("https://user:gizli@vairosms.com", "password"),
     ("https://vairosms.com/?api_key=gizli", "query"),
     ("https://vairosms.com/?", "query"),
     ("https://vairosms.com/#", "fragment"),
     ("https://vairosms.com/#x", "fragment"),
-    ("https://xn--", "not a URL"),
-    ("https://@xn--a", "not a URL"),
-    ("https://a..b", "not a URL"),
-    pytest.param(f"https://{'a' * 70}.com", "not a URL", id="a label of 70 characters"),
-    pytest.param("https://x/a\r\nX-Y: z", "not a URL", id="header injection"),
-    ("http://panel.localhost/x", "http:// to another host"),
-    ("http://localhost.", "http:// to another host"),
-    ("http://vairosms.com/Panel/api/v1", "http:// to another host"),
-    ("http://10.0.0.1", "http:// to another host"),
-    ("http://localhost.example.com", "http:// to another host"),
-    ("http://127.0.0.1.example.com", "http:// to another host"),
+    ("https://xn--", "not a valid URL"),
+    ("https://@xn--a", "not a valid URL"),
+    ("https://a..b", "not a valid URL"),
+    pytest.param(f"https://{'a' * 70}.com", "not a valid URL", id="a label of 70 characters"),
+    pytest.param("https://x/a\r\nX-Y: z", "not a valid URL", id="header injection"),
+    ("http://panel.localhost/x", "http:// URL of another host"),
+    ("http://localhost.", "http:// URL of another host"),
+    ("http://vairosms.com/Panel/api/v1", "http:// URL of another host"),
+    ("http://10.0.0.1", "http:// URL of another host"),
+    ("http://localhost.example.com", "http:// URL of another host"),
+    ("http://127.0.0.1.example.com", "http:// URL of another host"),
     (52, "http or https"),
 ]
 
@@ -161,3 +163,12 @@ async def test_requests_the_packet_below_the_base_url(mocked, path, slashes):
 def test_the_sandbox_panel_listens_on_loopback_only():
     with pytest.raises(ValueError, match="loopback"):
         SandboxPanel(host="0.0.0.0")
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, lambda e: pickle.loads(pickle.dumps(e))])
+def test_the_error_for_an_invalid_setting_copies_and_pickles(duplicate):
+    with pytest.raises(ValueError) as caught:
+        VairoSMSClient("two words")
+    restored = duplicate(caught.value)
+    assert (str(restored), vars(restored)) == (str(caught.value), vars(caught.value))
+    assert restored.setting == "api_key"

@@ -23,7 +23,7 @@ from vairosms_async import (
     VairoSMSConnectionError,
     VairoSMSTimeoutError,
 )
-from vairosms_async._failures import explain
+from vairosms_async._failures import to_library_error
 from vairosms_async.sandbox import SandboxPanel
 
 
@@ -167,7 +167,7 @@ async def test_an_unknown_host_name_is_a_dns_error():
 
 def test_the_message_of_a_dns_error_names_host_and_port():
     exc = aiohttp.ClientConnectorDNSError(None, OSError(-2, "x"))
-    error = explain(exc, 52, "https://yok.invalid:8443/", 5)
+    error = to_library_error(exc, 52, "https://yok.invalid:8443/", 5)
     assert error.reason == "dns"
     assert str(error).startswith("gonderim 52: ")
     assert "yok.invalid:8443" in str(error)

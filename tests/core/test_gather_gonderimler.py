@@ -1,8 +1,10 @@
 """`gather_gonderimler`: order, cap, errors and cancellation."""
 
 import asyncio
+import contextlib
 import contextvars
 import gc
+import time
 from collections import Counter
 
 import pytest
@@ -26,7 +28,7 @@ from vairosms_async import (
     VairoSMSNotFoundError,
     VairoSMSServerError,
 )
-from vairosms_async.sandbox import Fault
+from vairosms_async.sandbox import Fault, SandboxPanel
 
 ONE_ATTEMPT = RetryPolicy(attempts=1)
 
@@ -260,3 +262,42 @@ async def test_lookups_see_the_callers_context_variables(panel):
         await client.gather_gonderimler([52, 61])
         [_ async for _ in client.iter_gonderimler([52, 61])]
     assert seen == {"istek-1"}
+
+
+class FatalError(BaseException):
+    """An exception that is not an `Exception`, such as those of ``pytest.fail``."""
+
+
+@pytest.mark.parametrize("return_exceptions", [False, True])
+async def test_raises_a_base_exception_of_the_rate_limiter(panel, return_exceptions):
+    class FailingLimiter(contextlib.AbstractAsyncContextManager):
+        async def __aexit__(self, *exc_info):
+            raise FatalError
+
+    limiter = FailingLimiter()
+    async with VairoSMSClient(KEY, base_url=panel.base_url, rate_limiter=limiter) as client:
+        with pytest.raises(FatalError):
+            await client.gather_gonderimler([52, 61], return_exceptions=return_exceptions)
+        assert not library_tasks()
+
+
+@pytest.mark.parametrize("steps", range(5))
+def test_a_refused_key_ends_a_lookup_that_times_out_in_the_same_moment(steps):
+    class SlowExit(contextlib.AbstractAsyncContextManager):
+        async def __aexit__(self, *exc_info):
+            for _ in range(steps):
+                await asyncio.sleep(0)
+
+    async def look_up(base_url):
+        options = {"timeout": 0.2, "rate_limiter": SlowExit()}
+        retry = RetryPolicy(initial_delay=0)
+        async with VairoSMSClient("wrong", base_url=base_url, retry=retry, **options) as client:
+            # The loop is busy from before the refusal of id 2 until after the timeout of id 1.
+            asyncio.get_running_loop().call_later(0.1, time.sleep, 0.2)
+            with pytest.raises(VairoSMSAuthError):
+                await client.gather_gonderimler([1, 2])
+
+    with SandboxPanel(latency=0.15) as panel:
+        panel.fail(Fault("hang"), id=1, times=None)
+        asyncio.run(look_up(panel.base_url))
+    assert panel.requests_by_id == {1: 1, 2: 1}

@@ -179,3 +179,45 @@ async def test_a_keyboard_interrupt_in_a_source_leaves_nothing(panel, caplog):
             [_ async for _ in client.iter_gonderimler(ids())]
         assert not library_tasks()
         assert not library_tasks_in_memory()
+
+
+class FatalError(BaseException):
+    """An exception that is not an `Exception`, such as those of ``pytest.fail``."""
+
+
+@pytest.mark.parametrize("method", ["iter_gonderimler", "wait_gonderimler"])
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+async def test_raises_a_base_exception_of_the_source(client, method, is_async):
+    def source():
+        yield 52
+        raise FatalError
+
+    async def async_source():
+        for gonderim_id in source():
+            yield gonderim_id
+
+    ids = async_source() if is_async else source()
+    with pytest.raises(FatalError):
+        async for _ in getattr(client, method)(ids):
+            pass
+    assert not library_tasks()
+
+
+async def test_closing_the_client_does_not_hide_the_error_of_the_source(panel):
+    panel.latency = 0.2
+
+    def source():
+        yield 52
+        raise KeyError("database gone")
+
+    async def consume():
+        async for _ in client.iter_gonderimler(source()):
+            pass
+
+    client = VairoSMSClient(KEY, base_url=panel.base_url)
+    consumer = asyncio.create_task(consume())
+    while not panel.in_flight:
+        await asyncio.sleep(0.01)
+    await client.close()
+    with pytest.raises(KeyError, match="database gone"):
+        await consumer

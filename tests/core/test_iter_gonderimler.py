@@ -19,7 +19,7 @@ from tests.helpers import (
     requested_id,
 )
 from vairosms_async import VairoSMSAuthError, VairoSMSClient
-from vairosms_async.sandbox import Fault
+from vairosms_async.sandbox import Fault, SandboxPanel
 
 
 async def test_yields_results_in_completion_order():
@@ -201,3 +201,24 @@ async def test_works_with_tasks_that_are_not_asyncio_tasks(client):
     finally:
         loop.set_task_factory(None)
     assert sorted(result.id for result in results) == [7, 52, 61]
+
+
+def test_iterators_that_outlive_the_event_loop_end_silently():
+    problems = []
+    iterators = []
+
+    async def abandon_iterators():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: problems.append(context))
+        async with (
+            SandboxPanel(KEY, latency=0.01) as panel,
+            VairoSMSClient(KEY, base_url=panel.base_url) as client,
+        ):
+            for _ in range(40):
+                iterators.append(client.iter_gonderimler(range(1, 900)))
+                await anext(iterators[-1])
+
+    asyncio.run(abandon_iterators())
+    iterators.clear()
+    gc.collect()
+    assert not problems

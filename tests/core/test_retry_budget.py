@@ -25,7 +25,7 @@ def test_each_retry_costs_a_token_and_each_success_restores_some(caplog):
     budget = RetryBudget()
     assert [budget.withdraw() for _ in range(103)] == [True] * 100 + [False] * 3
     assert [record.getMessage() for record in caplog.records] == [
-        "the retry budget is spent: no retries until lookups succeed again"
+        "the retry budget is spent: until lookups succeed again, only HTTP 429 is retried"
     ]
     assert caplog.records[0].levelname == "WARNING"
 

@@ -85,7 +85,7 @@ async def test_single_without_a_key_ignores_the_base_url_in_the_environment():
             ["52"], {"VAIROSMS_API_KEY": "wrong-key"}, 3, "refused the API key", id="wrong key"
         ),
         pytest.param(
-            ["52"], {"VAIROSMS_API_KEY": "two words"}, 2, "contains a blank", id="invalid key"
+            ["52"], {"VAIROSMS_API_KEY": "two words"}, 2, "contains whitespace", id="invalid key"
         ),
         pytest.param(
             ["52"],
@@ -132,7 +132,7 @@ async def test_bulk_check_reads_ids_from_a_file(panel, settings, tmp_path):
             ["ids"], {"VAIROSMS_API_KEY": "wrong-key"}, 3, "refused the API key", id="wrong key"
         ),
         pytest.param(
-            ["ids"], {"VAIROSMS_API_KEY": "two words"}, 2, "contains a blank", id="invalid key"
+            ["ids"], {"VAIROSMS_API_KEY": "two words"}, 2, "contains whitespace", id="invalid key"
         ),
     ],
 )

@@ -43,6 +43,7 @@ def test_rejects_a_fault_of_another_type():
         SandboxPanel().fail("html")
 
 
-def test_rejects_times_below_1():
-    with pytest.raises(ValueError, match="times must be 1 or more"):
-        SandboxPanel().fail(Fault(), times=0)
+@pytest.mark.parametrize("times", [0, 1.5, True])
+def test_rejects_times_that_are_not_a_count(times):
+    with pytest.raises(ValueError, match="times must be a whole number, 1 or more"):
+        SandboxPanel().fail(Fault(), times=times)

@@ -4,8 +4,8 @@ The driver (the program that calls `bulk_check`) divides the ids into partitions
 is one Dask task. A worker plugin creates a client on every worker and closes it when the run ends.
 
 No task contains the key, so the key is in no task name, log, spilled result or state dump. The
-plugin has the key encrypted (``_worker.encrypt``); the one-time pad is only in the scheduler's
-memory. They are separate because Dask logs a pickle that a worker cannot read.
+plugin contains the encrypted key (``_worker.encrypt``). The workers get the one-time pad from the
+scheduler. Key and pad are sent separately, because Dask logs a pickle that a worker cannot read.
 """
 
 import os
@@ -24,7 +24,7 @@ from vairosms_async._validate import check_ids, parse_count
 try:
     from distributed import Client
 
-    from ._driver import Run
+    from ._driver import BulkCheck
     from ._worker import PanelPlugin, encrypt
 except ImportError:
     raise ImportError(
@@ -57,20 +57,21 @@ def bulk_check(
             async for result in results:
                 ...
 
-    It works like `VairoSMSClient.iter_gonderimler`, one partition at a time: the driver sends a
-    partition when it is full or the ids have ended, and yields its results when it is done. If a
-    worker dies, only its partition is repeated. Its share of ``max_concurrency`` is free again
-    after Dask's ``distributed.scheduler.locks.lease-timeout`` (default 30 s). The workers need this
-    package and a direct connection to the panel. Each has its own retry budget and pause.
+    It works like `VairoSMSClient.iter_gonderimler`, one partition at a time. The driver sends a
+    partition when the partition is full or the ids have ended, and yields its results when all its
+    lookups are done. If a worker dies, Dask repeats only the partitions of that worker. The
+    worker's share of ``max_concurrency`` is free again after Dask's
+    ``distributed.scheduler.locks.lease-timeout`` (default 30 s). The workers need this package and
+    a direct connection to the panel. Each has its own retry budget and pause.
 
     Args:
         ids: The ids, as for `VairoSMSClient.iter_gonderimler`, or the path of a text file with one
             id per line. The driver reads two partitions ahead per thread of the cluster.
         scheduler: ``"local"`` (default) starts processes on this machine for this run. The program
             then needs the usual ``if __name__ == "__main__":``. Otherwise the address of a
-            scheduler, or your asynchronous `distributed.Client`, which is not closed. Any client
-            of the scheduler can obtain the key, so use ``tls://``, with certificates from Dask's
-            configuration.
+            scheduler, or your asynchronous `distributed.Client`, which `bulk_check` does not close.
+            Any client of the scheduler can obtain the key, so use ``tls://``, with certificates
+            from Dask's configuration.
         workers: Number of processes for ``"local"``. Default: one per core.
         api_key: As for `VairoSMSClient`. The driver passes it to the workers. Their environment is
             not used.
@@ -90,7 +91,7 @@ def bulk_check(
         VairoSMSAuthError: The panel refused the key, and all workers have stopped. Results of
             complete partitions are yielded first.
         ValueError: As for `VairoSMSClient`, or a number is below 1.
-        TypeError: A value has the wrong type.
+        TypeError: As for `VairoSMSClient`, or ``ids`` or ``scheduler`` has the wrong type.
         OSError: The file does not exist or cannot be read.
         ConnectionError: The scheduler cannot be reached, or was lost for longer than Dask's
             ``distributed.comm.timeouts.connect`` (default 30 s).
@@ -108,7 +109,9 @@ def bulk_check(
         ids = _lines(path)
     check_ids(ids)
     if not (isinstance(scheduler, str) or getattr(scheduler, "asynchronous", False)):
-        raise TypeError("scheduler must be an address, or an asynchronous distributed.Client")
+        raise TypeError(
+            'scheduler must be "local", an address, or an asynchronous distributed.Client'
+        )
     if workers is not None and parse_count("workers", workers) and scheduler != "local":
         raise ValueError('workers can only be set with scheduler="local"')
     if partition_size is not None:
@@ -122,7 +125,7 @@ def bulk_check(
         "tz": tz,
         "allow_insecure_http": allow_insecure_http,
     }
-    run = Run(
+    check = BulkCheck(
         shared=Shared(endpoint, None, cap),
         plugin=PanelPlugin(encrypted, client_options),
         pad=pad,
@@ -130,7 +133,7 @@ def bulk_check(
         workers=workers,
         partition_size=partition_size,
     )
-    return run.results(ids)
+    return check.results(ids)
 
 
 def _lines(path: Path) -> Iterator[str]:

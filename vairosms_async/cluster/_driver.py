@@ -29,14 +29,14 @@ from ._worker import PanelPlugin, PartitionResult, look_up_partition, stop_refre
 
 _logger = logging.getLogger("vairosms_async")
 
-_FIRST_SIZE, _MAX_SIZE = 50, 1000
-"""Ids of the first partitions, and of the largest ones, if the size follows the time they take."""
+_MIN_SIZE, _MAX_SIZE = 50, 1000
+"""Minimum (and first) and maximum ids per partition, if `partition_size` is None."""
 _THREADS_INTERVAL = 1.0
 """Seconds between two requests for the cluster's number of threads."""
 _END_TIMEOUT = 5.0
 """Seconds for the workers to end the run. A worker that hangs is not waited for."""
 _LEASE_CHECKS, _LEASE_CHECK_INTERVAL = 20, 0.05
-"""How often to check whether all leases were returned, and seconds between two checks."""
+"""Maximum number of checks whether all leases were returned, and seconds between two checks."""
 
 
 @frozen
@@ -46,19 +46,15 @@ class _Partition:
     The ids are packed, because Dask keeps its last thousand messages to each worker.
     """
 
-    ids: "array[int]"
-    rejected: list[GonderimResult]
-
-    @classmethod
-    def empty(cls) -> "_Partition":
-        return cls(array("Q"), [])
+    ids: "array[int]" = field(factory=lambda: array("Q"))
+    rejected: list[GonderimResult] = field(factory=list[GonderimResult])
 
     def __len__(self) -> int:
         return len(self.ids) + len(self.rejected)
 
 
 @define(kw_only=True, slots=False)
-class Run:
+class BulkCheck:
     """One bulk check, in the driver.
 
     Attributes:
@@ -76,7 +72,7 @@ class Run:
     scheduler: str | Client
     workers: int | None
     partition_size: int | None
-    _adaptive_size: int = field(init=False, default=_FIRST_SIZE)
+    _adaptive_size: int = field(init=False, default=_MIN_SIZE)
     _submitted: int = field(init=False, default=0)
     _unconsumed: int = field(init=False, default=0)  # partitions read but not yet consumed
     _consumed: asyncio.Event = field(init=False, factory=asyncio.Event)
@@ -84,7 +80,7 @@ class Run:
     _threads_at: float = field(init=False, default=-math.inf)
 
     async def results(self, ids: Ids | AsyncIds) -> AsyncGenerator[GonderimResult]:
-        """Run the bulk check, and clean up in every case. See `bulk_check`."""
+        """BulkCheck the bulk check, and clean up in every case. See `bulk_check`."""
         async with AsyncExitStack() as stack:
             dask = await self._connect(stack)
             await self._update_threads(dask)
@@ -127,7 +123,7 @@ class Run:
         return dask
 
     async def _update_threads(self, dask: Any) -> None:
-        """Get the cluster's number of threads, if that is due. Wait until it has one."""
+        """Update the number of threads, at most once per second. Wait if there are no workers."""
         loop = asyncio.get_running_loop()
         if loop.time() < self._threads_at + _THREADS_INTERVAL:
             return
@@ -171,7 +167,7 @@ class Run:
 
     async def _partitions(self, dask: Any, ids: Ids | AsyncIds) -> AsyncGenerator[_Partition]:
         scrub = self.shared.endpoint.scrub
-        partition = _Partition.empty()
+        partition = _Partition()
         try:
             await self._wait_for_room(dask)
             async for given in as_async(ids):
@@ -183,7 +179,7 @@ class Run:
                     partition.rejected.append(result)
                 if len(partition) >= (self.partition_size or self._adaptive_size):
                     yield partition
-                    partition = _Partition.empty()
+                    partition = _Partition()
                     await self._wait_for_room(dask)
         except Exception:  # `ids` raised it: look up the ids before it first
             yield partition
@@ -218,7 +214,7 @@ class Run:
         if len(done.results) != len(partition.ids):
             raise RuntimeError("another program removed the plugin of this run from the workers")
         per_second = int(len(partition.ids) / (perf_counter() - started))
-        self._adaptive_size = min(_MAX_SIZE, max(_FIRST_SIZE, per_second))
+        self._adaptive_size = min(_MAX_SIZE, max(_MIN_SIZE, per_second))
         return PartitionResult(partition.rejected + done.results)
 
 

@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 from distributed import Semaphore, WorkerPlugin, get_worker
 
 from vairosms_async._client import VairoSMSClient
-from vairosms_async._endpoint import Settings, clean_key
+from vairosms_async._endpoint import Settings
 from vairosms_async._errors import VairoSMSAuthError
 from vairosms_async._result import GonderimResult
 
@@ -40,7 +40,7 @@ class PanelPlugin(WorkerPlugin):
         options: The other arguments of the client.
         name: The name of the run.
         leases: Number of leases in the cluster.
-        block: Number of lookups per lease.
+        lookups_per_lease: Number of lookups per lease.
         is_local: Whether the workers are child processes of the driver.
     """
 
@@ -48,7 +48,7 @@ class PanelPlugin(WorkerPlugin):
     options: dict[str, Any]
     name: str = field(init=False, factory=lambda: f"vairosms-{uuid4().hex[:12]}")
     leases: int = field(init=False, default=1)
-    block: int = field(init=False, default=1)
+    lookups_per_lease: int = field(init=False, default=1)
     is_local: bool = field(init=False, default=False)
     _ended: bool = field(init=False, default=False)
     _client: VairoSMSClient | None = field(init=False, default=None, repr=False)
@@ -57,15 +57,15 @@ class PanelPlugin(WorkerPlugin):
     def divide(self, threads: int) -> None:
         """Divide the cap into leases for a cluster with this number of threads."""
         cap = self.options["max_concurrency"]
-        self.block = max(1, cap // max(_MIN_LEASES, _LEASES_PER_THREAD * threads))
-        self.leases = cap // self.block
+        self.lookups_per_lease = max(1, cap // max(_MIN_LEASES, _LEASES_PER_THREAD * threads))
+        self.leases = cap // self.lookups_per_lease
 
     async def setup(self, worker: Any) -> None:
         """Create the client: at the start of the run, and on workers that join later."""
         if self.is_local:
             # Ctrl-C reaches all processes of a terminal. Only the driver handles it.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        # Without a pad the run has ended. Without a scheduler, the first partition reports it.
+        # If there is no pad, the run has ended. If the scheduler is lost, `look_up` raises.
         pad = None
         with suppress(OSError):
             pad = await worker.scheduler.get_metadata(keys=[self.name])
@@ -81,12 +81,12 @@ class PanelPlugin(WorkerPlugin):
         if self._slots is not None:
             stop_refreshing(self._slots)
 
-    async def look_up(self, ids: "array[int]", share: int) -> PartitionResult:
+    async def look_up(self, ids: "array[int]", max_leases: int) -> PartitionResult:
         """Look up the ids of a partition. After the end of the run, the result is empty.
 
         Args:
             ids: The ids.
-            share: Maximum number of leases to take.
+            max_leases: Maximum number of leases to take.
         """
         client, slots = self._client, self._slots
         if client is None or slots is None:
@@ -96,9 +96,9 @@ class PanelPlugin(WorkerPlugin):
                 return PartitionResult([])
         leases = 1
         try:
-            more = (slots.acquire(timeout=0) for _ in range(share - 1))
+            more = (slots.acquire(timeout=0) for _ in range(max_leases - 1))
             leases += sum(await asyncio.gather(*more))
-            results = client.iter_gonderimler(ids, max_concurrency=leases * self.block)
+            results = client.iter_gonderimler(ids, max_concurrency=leases * self.lookups_per_lease)
             async with aclosing(results):
                 return PartitionResult([result async for result in results])
         except VairoSMSAuthError as exc:
@@ -111,17 +111,19 @@ class PanelPlugin(WorkerPlugin):
             await asyncio.gather(*(slots.release() for _ in range(leases)))
 
 
-async def look_up_partition(run: str, ids: "array[int]", share: int) -> PartitionResult:
+async def look_up_partition(
+    plugin_name: str, ids: "array[int]", max_leases: int
+) -> PartitionResult:
     """Look up the ids of a partition with the plugin of a run. This is the Dask task."""
-    plugin = get_worker().plugins.get(run)
+    plugin = get_worker().plugins.get(plugin_name)
     if isinstance(plugin, PanelPlugin):
-        return await plugin.look_up(ids, share)
+        return await plugin.look_up(ids, max_leases)
     return PartitionResult([])
 
 
 def encrypt(settings: Settings) -> tuple[bytes, bytes]:
     """Return the API key encrypted with a one-time pad, and the pad."""
-    plain = str(clean_key(settings)).encode()
+    plain = str(settings.api_key()).encode()
     pad = secrets.token_bytes(len(plain))
     return _xor(plain, pad), pad
 
@@ -136,7 +138,7 @@ def _xor(one: bytes, other: bytes) -> bytes:
 
 
 def stop_refreshing(slots: Semaphore) -> None:
-    """Stop the timer of a semaphore, which Dask would run, and keep the semaphore, indefinitely."""
+    """Stop a semaphore's refresh timer. Otherwise it runs, and keeps the semaphore, forever."""
     # There is no timer if Dask's leases have no time limit.
     if callback := getattr(slots, "refresh_callback", None):
         callback.stop()

@@ -11,3 +11,5 @@ from ._faults import Fault
 from ._panel import SandboxPanel, SandboxRequest
 
 __all__ = ["Fault", "SandboxPanel", "SandboxRequest"]
+
+Fault.__module__ = SandboxPanel.__module__ = SandboxRequest.__module__ = __name__

@@ -10,6 +10,8 @@ from typing import Literal, cast
 from aiohttp import web
 from attrs import define, field, frozen, validators
 
+from vairosms_async._validate import parse_count
+
 _HTML = "<!DOCTYPE html><html lang='tr'><title>Bakım</title><h1>Sistem bakımda</h1></html>"
 
 
@@ -68,8 +70,8 @@ class FaultQueue:
 
     def add(self, faults: Sequence[Fault], times: int | None, gonderim_id: int | None) -> None:
         """Queue faults for the next requests; see `SandboxPanel.fail`."""
-        if times is not None and times < 1:
-            raise ValueError(f"times must be 1 or more, or None for no limit, not {times!r}")
+        if times is not None:
+            times = parse_count("times", times)
         if not all(isinstance(fault, Fault) for fault in faults):
             raise TypeError(f"faults must be Fault objects such as Fault('reset'), not {faults!r}")
         self._queue.extend(_QueuedFault(fault, times, gonderim_id) for fault in faults)

@@ -18,7 +18,7 @@ from attrs import frozen
 
 from vairosms_async._endpoint import is_loopback, redact_url
 from vairosms_async._models import Gonderim
-from vairosms_async._validate import parse_digits, parse_seconds
+from vairosms_async._validate import check_seconds, parse_count, parse_digits
 from vairosms_async._wire import API_KEY_HATALI
 
 from ._faults import Fault, FaultQueue, respond_with_fault
@@ -71,25 +71,27 @@ class SandboxPanel(ThreadedServer):
     While requests arrive, iterate over a copy of ``requests_by_id`` or ``request_log``.
 
     Args:
-        api_key: The only key that the panel accepts (also an attribute).
+        api_key: The only key that the panel accepts (default ``"sandbox-api-key"``). Also an
+            attribute.
         packets: The number of generated packets (default 1000). Their ids start at 1.
         seed: The seed of the generated packets (default 52): the same seed gives the same packets.
-        settle_time: Seconds after the start when the last packet becomes final (default 5.0).
+        settle_time: Seconds after the start until the last change of a generated packet (default
+            5.0). About 5 % of the packets stay in progress.
         latency: Seconds before each answer (default 0.0): a number, or a (lowest, highest) pair.
-        rate_limit: (requests, seconds): the most requests in a window of that length. Further ones
-            get 429 with ``Retry-After``. None (default): no limit.
+        rate_limit: (requests, seconds): the maximum number of requests in a window of that many
+            seconds. Further ones get 429 with ``Retry-After``. None (default): no limit.
         fault_rate: The share of requests that fail with a random temporary fault: 0 (default) to 1.
-        host: The loopback address to listen on.
+        host: The loopback address to listen on (default ``"127.0.0.1"``).
         port: The port to listen on. 0 (default): any free port.
-        ssl_context: A server-side context. If given, the panel serves https.
+        ssl_context: A server-side context for https. None (default): the panel serves http.
 
     Raises:
-        ValueError: ``host`` is not a loopback address, or ``latency`` is invalid.
+        ValueError: ``host`` is not a loopback address, or ``latency`` or ``rate_limit`` is invalid.
 
     Attributes:
-        requests: The number of requests received, including those for other paths.
+        requests: The number of lookups received.
         requests_by_id: The number of lookups per packet id.
-        in_flight: The number of requests being answered now.
+        in_flight: The number of lookups being answered now.
         peak_in_flight: The largest value of ``in_flight`` so far.
         request_log: The latest 10,000 requests, each a `SandboxRequest`. The panel appends a
             request when it has answered it or the connection is lost.
@@ -114,8 +116,11 @@ class SandboxPanel(ThreadedServer):
         self.api_key = api_key
         self._packets, self._seed, self._settle_time = packets, seed, settle_time
         self.latency = latency
-        limit: tuple[float, float] = rate_limit or (math.inf, 0.0)
-        self._allowed, self._per_seconds = limit
+        self._allowed, self._per_seconds = math.inf, 0.0
+        if rate_limit is not None:
+            self._allowed, self._per_seconds = rate_limit
+            parse_count("rate_limit[0]", self._allowed)
+            check_seconds("rate_limit[1]", self._per_seconds)
         self._host, self._port, self._ssl_context = host, port, ssl_context
         self._faults = FaultQueue(fault_rate, seed)
         self._rng = random.Random(seed)  # noqa: S311 (not for security)
@@ -184,7 +189,7 @@ class SandboxPanel(ThreadedServer):
             ValueError: A packet has missing or invalid fields; the message names them.
         """
         packet, last = as_packet(gonderim), None if then is None else as_packet(then)
-        self._added[packet["id"]] = TimedPacket(packet, last, after), self._now()
+        self._added[int(packet["id"])] = TimedPacket(packet, last, after), self._now()
 
     def fail(self, *faults: Fault, times: int | None = 1, id: int | None = None) -> None:
         """Make the next requests fail.
@@ -248,35 +253,36 @@ class SandboxPanel(ThreadedServer):
 
     @web.middleware
     async def _record(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Count and log each request, on unknown paths too."""
-        with self._lock:
-            self.requests += 1
-            self._peers.add(request.get_extra_info("peername"))
-            self.in_flight += 1
-            self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
-            request_log = self.request_log
-        arrived, status = self._now(), None
+        """Log each request, on unknown paths too."""
+        request_log, arrived, status = self.request_log, self._now(), None
         try:
             response = await handler(request)
-        except web.HTTPException as exc:
-            status = exc.status
+        except Exception as exc:
+            status = exc.status if isinstance(exc, web.HTTPException) else 500
             raise
         else:
             if request.transport is not None and not request.transport.is_closing():
                 status = response.status  # no fault has closed the connection
             return response
         finally:
-            with self._lock:
-                self.in_flight -= 1
-                request_log.append(SandboxRequest(request.method, request.path, arrived, status))
+            request_log.append(SandboxRequest(request.method, request.path, arrived, status))
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         gonderim_id = parse_digits(request.match_info["id"])
-        if gonderim_id is not None:
-            self.requests_by_id[gonderim_id] += 1
-        if any(self._latency_range):
-            await asyncio.sleep(self._rng.uniform(*self._latency_range))
-        return await self._answer(request, gonderim_id)
+        with self._lock:
+            self.requests += 1
+            if gonderim_id is not None:
+                self.requests_by_id[gonderim_id] += 1
+            self._peers.add(request.get_extra_info("peername"))
+            self.in_flight += 1
+            self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+        try:
+            if any(self._latency_range):
+                await asyncio.sleep(self._rng.uniform(*self._latency_range))
+            return await self._answer(request, gonderim_id)
+        finally:
+            with self._lock:
+                self.in_flight -= 1
 
     async def _answer(self, request: web.Request, gonderim_id: int | None) -> web.StreamResponse:
         packet = self._packet_now(gonderim_id)
@@ -319,7 +325,9 @@ def _latency_range(latency: float | tuple[float, float]) -> tuple[float, float]:
     pair: tuple[Any, ...] = latency if isinstance(latency, tuple) else (latency, latency)
     if len(pair) != 2:
         raise ValueError(f"latency must be a number or a (lowest, highest) pair, not {latency!r}")
-    lowest, highest = (parse_seconds("latency", seconds, allow_zero=True) for seconds in pair)
+    lowest, highest = pair
+    for seconds in pair:
+        check_seconds("latency", seconds, allow_zero=True)
     if lowest > highest:
         raise ValueError(f"latency must be a (lowest, highest) pair, not {latency!r}")
     return lowest, highest

@@ -62,7 +62,8 @@ def vairosms_client(
 ) -> VairoSMSClient:
     """A `VairoSMSClient` for ``vairosms_panel``, on the test's event loop, closed after the test.
 
-    It retries without waiting. To change its options, call `VairoSMSClient.with_options`.
+    It retries without back-off, but waits for ``Retry-After``. To change its options, call
+    `VairoSMSClient.with_options`.
     """
     client: VairoSMSClient = request.getfixturevalue(_client_fixture_name(request))
     return client
@@ -112,8 +113,5 @@ if find_spec("pytest_asyncio") is not None:
 
     # pytest-asyncio before 0.24 has no loop_scope. The tests run with newer versions only.
     if "loop_scope" in inspect.signature(pytest_asyncio.fixture).parameters:  # pragma: no branch
-        _vairosms_client_function = _with_loop_scope("function")
-        _vairosms_client_class = _with_loop_scope("class")
-        _vairosms_client_module = _with_loop_scope("module")
-        _vairosms_client_package = _with_loop_scope("package")
-        _vairosms_client_session = _with_loop_scope("session")
+        for _scope in ("function", "class", "module", "package", "session"):
+            globals()[f"_vairosms_client_{_scope}"] = _with_loop_scope(_scope)
