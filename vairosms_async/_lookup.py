@@ -149,9 +149,8 @@ class _Limited(AbstractAsyncContextManager[None]):
         finally:
             self.shared.interruptible.finish(deadline)
 
-    async def __aexit__(self, *exc_info: object) -> bool | None:
-        suppress: bool | None = await self.limiter.__aexit__(*exc_info)
-        return suppress
+    async def __aexit__(self, *exc_info: object) -> Any:
+        return await self.limiter.__aexit__(*exc_info)
 
 
 def _log_attempt(

@@ -1,7 +1,4 @@
-"""`wait_*`: poll packets until they are final, with one schedule for any number of ids.
-
-A waiting id is an entry in a heap, not a task.
-"""
+"""`wait_*`: poll packets until they are final. A waiting id is an entry in a heap, not a task."""
 
 import asyncio
 import heapq

@@ -50,8 +50,6 @@ class RetryBudget:
     successful lookup adds one token if it was retried, otherwise a fifth of a token. So a panel
     that fails three requests in ten gets all its retries, and a panel that is down gets `CAPACITY`
     retries, however long it is down.
-
-    botocore's standard mode works like this (500 tokens, 5 per retry, 1 per success).
     """
 
     CAPACITY = 100.0

@@ -25,7 +25,7 @@ PUBLIC = {
 def public_members():
     """Yield each public class, function, method and property with its full name."""
     for name, thing in PUBLIC.items():
-        if callable(thing):  # a constant such as MAX_ID has no docstring of its own
+        if callable(thing):  # a constant such as MAX_ID has no docstring
             yield name, thing
         if inspect.isclass(thing):
             for attribute, value in vars(thing).items():
