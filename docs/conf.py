@@ -1,4 +1,4 @@
-"""Sphinx's settings for the API reference: python -m sphinx -W -n docs build/docs."""
+"""Sphinx settings for the API reference. ``nox -s docs`` builds it."""
 
 from vairosms_async import __version__
 
@@ -8,7 +8,7 @@ version = release = __version__
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 
-# `names` in docstrings are links, and one that leads nowhere fails the build.
+# `name` in a docstring is a link. A broken link fails the build.
 default_role = "any"
 nitpicky = True
 nitpick_ignore_regex = [
