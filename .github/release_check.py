@@ -1,9 +1,9 @@
-"""Check that a tag, the version and the changelog agree, and give the notes of a release.
+"""Check that a tag, the version and the changelog agree.
 
     python .github/release_check.py v0.2.0 [--notes]
 
-It prints what disagrees and exits with 1. With --notes, stdout has the version's section of the
-changelog.
+If they disagree, print each problem and exit with 1. With --notes, print the version's section of
+the changelog.
 """
 
 import argparse
@@ -14,11 +14,11 @@ from datetime import date
 from pathlib import Path
 
 HEADING = re.compile(r"## \[?(?P<name>[^\]\s]+)\]?(?: - (?P<day>.*))?")
-LINK = re.compile(r"\[[^\]]+\]: ")  # of a heading, below the last section
+LINK = re.compile(r"\[[^\]]+\]: ")  # a heading's link definition, below the last section
 
 
 def sections(changelog: str) -> list[tuple[str, str, str]]:
-    """Give each section's name, day and text, in their order."""
+    """Return the name, date and text of each section, in order."""
     found: list[tuple[str, str, list[str]]] = []
     for line in changelog.splitlines():
         if heading := HEADING.fullmatch(line.rstrip()):
@@ -29,31 +29,31 @@ def sections(changelog: str) -> list[tuple[str, str, str]]:
 
 
 def has_entries(text: str) -> bool:
-    """Tell whether there is more than headings."""
+    """Whether the section has text besides headings."""
     return any(line.strip() and not line.startswith("#") for line in text.splitlines())
 
 
 def is_date(text: str) -> bool:
-    """Tell whether it is a day as in 2026-11-24."""
+    """Whether the text is a date such as 2026-11-24."""
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
 
 
-def disagreements(tag: str, version_file: str, changelog: str) -> Iterator[str]:
-    """Give what stands against a release."""
-    stated = re.search(r'^__version__ = "(.+)"$', version_file, re.MULTILINE)
-    if not stated:
+def find_problems(tag: str, version_file: str, changelog: str) -> Iterator[str]:
+    """Yield each reason why the release cannot be made."""
+    found = re.search(r'^__version__ = "(.+)"$', version_file, re.MULTILINE)
+    if not found:
         yield "_version.py has no __version__"
         return
-    version = stated[1]
+    version = found[1]
     if tag != f"v{version}":
         yield f"the tag is {tag}, but _version.py says {version}: the tag should be v{version}"
     parts = sections(changelog)
     for name, _, text in parts:
         if name.lower() == "unreleased" and has_entries(text):
-            yield f"[Unreleased] in CHANGELOG.md still has entries: they belong under [{version}]"
+            yield f"[Unreleased] in CHANGELOG.md still has entries: move them to [{version}]"
     released = [part for part in parts if part[0].lower() != "unreleased"]
     ours = [part for part in released if part[0] == version]
     if len(ours) != 1:
@@ -61,28 +61,28 @@ def disagreements(tag: str, version_file: str, changelog: str) -> Iterator[str]:
         yield f"CHANGELOG.md has {many} [{version}]"
         return
     if released[0] != ours[0]:
-        yield f"in CHANGELOG.md, [{released[0][0]}] stands above [{version}]"
+        yield f"in CHANGELOG.md, [{released[0][0]}] is above [{version}]"
     [(_, day, text)] = ours
     if not is_date(day):
-        yield f"CHANGELOG.md has no date for it, as in: ## [{version}] - {date.today()}"  # noqa: DTZ011 (whose day it is)
+        yield f"CHANGELOG.md has no date for [{version}]. Write: ## [{version}] - {date.today()}"  # noqa: DTZ011 (the local date)
     if not has_entries(text):
         yield f"the section [{version}] of CHANGELOG.md is empty"
 
 
 def main() -> int:
-    """Run the check."""
+    """Run the check and return the exit code."""
     parser = argparse.ArgumentParser(description="Check that tag, version and changelog agree.")
-    parser.add_argument("tag", help="as in v0.2.0")
+    parser.add_argument("tag", help="such as v0.2.0")
     parser.add_argument("--notes", action="store_true", help="print the changelog's section")
     parser.add_argument("--root", type=Path, default=Path(__file__).parent.parent)
     args = parser.parse_args()
     sys.stdout.reconfigure(encoding="utf-8")
     changelog = (args.root / "CHANGELOG.md").read_text("utf-8")
     version_file = (args.root / "vairosms_async" / "_version.py").read_text("utf-8")
-    found = list(disagreements(args.tag, version_file, changelog))
-    for disagreement in found:
-        print(f"No release: {disagreement}.", file=sys.stderr)
-    if found:
+    problems = list(find_problems(args.tag, version_file, changelog))
+    for problem in problems:
+        print(f"Cannot release: {problem}.", file=sys.stderr)
+    if problems:
         return 1
     [notes] = [text for name, _, text in sections(changelog) if f"v{name}" == args.tag]
     print(notes if args.notes else f"Tag, version and changelog agree on {args.tag}.")
