@@ -124,3 +124,9 @@ def test_pre_commit_runs_the_versions_that_nox_runs():
     versions = {hook["repo"].rpartition("/")[2]: hook["rev"] for hook in hooks}
     assert versions["ruff-pre-commit"] == f"v{pinned['ruff']}"
     assert versions["codespell"] == f"v{pinned['codespell']}"
+
+
+def test_mutmut_settings_name_files_that_exist():
+    settings = PYPROJECT["tool"]["mutmut"]
+    paths = settings["only_mutate"] + settings["pytest_add_cli_args_test_selection"]
+    assert [path for path in paths if not (ROOT / path).exists()] == []
