@@ -65,22 +65,13 @@ with tempfile.TemporaryDirectory() as folder:
     with tarfile.open(sdist) as archive:
         archive.extractall(folder, filter="data")
     [source] = Path(folder).iterdir()
-    rebuilt_dist = Path(folder, "dist")
+    out = Path(folder, "dist")
     subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "build",
-            "--wheel",
-            "--no-isolation",
-            "--outdir",
-            rebuilt_dist,
-            source,
-        ],
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, source],
         stdout=subprocess.DEVNULL,
         check=True,
     )
-    [rebuilt] = rebuilt_dist.glob("*.whl")
+    [rebuilt] = out.glob("*.whl")
     if rebuilt.read_bytes() != wheel.read_bytes():
         fail("The sdist builds a different wheel")
 print(f"{wheel.name} has {len(files)} files. The sdist builds the same wheel.")
