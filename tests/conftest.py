@@ -3,7 +3,9 @@
 import asyncio
 import inspect
 import logging
+import shlex
 import signal
+import sys
 import types
 from collections.abc import AsyncIterator, Iterator
 
@@ -73,3 +75,13 @@ def no_key_in_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert caplog.records
     for record in caplog.records:
         assert_no_key(record.getMessage() + repr(record.args) + str(record.exc_info))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs: list) -> None:
+    """Start pytest-xdist's workers with this interpreter's `-X dev` and `-W`."""
+    options = [f"-W{option}" for option in sys.warnoptions]
+    if sys.flags.dev_mode:
+        options += ["-X", "dev"]
+    for spec in specs:
+        spec.python = shlex.join([sys.executable, *options])
