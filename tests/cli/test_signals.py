@@ -41,7 +41,7 @@ def test_giving_up_shows_the_cursor_again(monkeypatch):
     signals = Signals()
     signals.received = signal.SIGINT
     signals.last_words = lambda: written.append("words")
-    signals._give_up()
+    signals._give_up()  # noqa: SLF001 (its timer calls it in a thread)
     assert written == ["words", (2, b"\x1b[?25h"), 130]
 
 

@@ -193,7 +193,7 @@ async def test_works_with_tasks_that_are_not_asyncio_tasks(client):
     """uvloop and debuggers may install a task factory with another class."""
     loop = asyncio.get_running_loop()
     loop.set_task_factory(
-        lambda loop, coro, **kwargs: asyncio.tasks._PyTask(coro, loop=loop, **kwargs)
+        lambda loop, coro, **kwargs: asyncio.tasks._PyTask(coro, loop=loop, **kwargs)  # noqa: SLF001
     )
     try:
         async with asyncio.timeout(5):

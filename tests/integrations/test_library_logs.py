@@ -30,10 +30,10 @@ def handler(monkeypatch):
         monkeypatch.setattr(logger, "disabled", False)
         monkeypatch.setattr(logger, "handlers", [handler])
         monkeypatch.setattr(logger, "propagate", False)
-        logger._cache.clear()
+        logger._cache.clear()  # noqa: SLF001 (the cached levels)
     yield handler
     for logger in loggers:
-        logger._cache.clear()
+        logger._cache.clear()  # noqa: SLF001 (the cached levels)
 
 
 async def test_no_log_record_of_any_library_has_the_key(handler):
