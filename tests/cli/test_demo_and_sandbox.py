@@ -57,7 +57,7 @@ def test_sandbox_applies_its_rate_limit():
     settings |= {"VAIROSMS_API_KEY": "sandbox-api-key"}
     ran = run("bulk", "-", "-o", "-", given=b"52\n61\n1\n", settings=settings)
     assert ran.code == 0
-    assert "the panel asks to wait (HTTP 429)" in ran.err
+    assert "the panel answered HTTP 429" in ran.err
     child.terminate()
     finish(child)
 

@@ -68,13 +68,13 @@ def test_shows_warnings_of_the_library():
     logger = logging.getLogger("vairosms_async")
     handlers = list(logger.handlers)
     with progress.shown():
-        logger.warning("the panel asks to wait (HTTP %d)", 429)
+        logger.warning("the panel answered (HTTP %d)", 429)
         refused = {"vairosms_event": "key_refused"}
         logger.warning("the panel refused the API key (HTTP 401)", extra=refused)
         logger.info("no")
     logger.warning("later")
-    assert printed(out) == "the panel asks to wait (HTTP 429)\n"
-    assert progress.notes() == ["1 warning; the last: the panel asks to wait (HTTP 429)"]
+    assert printed(out) == "the panel answered (HTTP 429)\n"
+    assert progress.notes() == ["1 warning; the last: the panel answered (HTTP 429)"]
     assert logger.handlers == handlers
 
 

@@ -40,7 +40,7 @@ def test_bulk_shows_a_bar(panel, folder, size):
     code, text = run_on_terminal(panel, "bulk", "ids", "-o", "out", size=size)
     assert code == 0
     assert "━" in text  # rich's bar
-    assert "1 warning; the last: the panel asks to" in text
+    assert "1 warning; the last: the panel answered" in text
     assert "\x1b[32m" in text  # SONLANDI in green
     assert "\x1b[?25l" in text  # hides the cursor, and shows it again
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")

@@ -154,7 +154,7 @@ class SandboxPanel(ThreadedServer):
             self.requests: int = 0
             self.requests_by_id: Counter[int] = Counter()
             self.peak_in_flight: int = self.in_flight
-            self.request_log = deque[SandboxRequest](maxlen=_MAX_LOGGED_REQUESTS)
+            self.request_log: deque[SandboxRequest] = deque(maxlen=_MAX_LOGGED_REQUESTS)
             self._peers: set[Any] = set()
 
     @property
