@@ -8,7 +8,7 @@
 """
 
 from ._client import VairoSMSClient
-from ._convert import gonderim_from_dict, gonderim_to_dict
+from ._convert import GonderimDict, GonderimLogDict, gonderim_from_dict, gonderim_to_dict
 from ._endpoint import redact_url
 from ._errors import (
     VairoSMSAPIError,
@@ -33,7 +33,9 @@ __all__ = [
     "MAX_ID",
     "ClientStats",
     "Gonderim",
+    "GonderimDict",
     "GonderimLog",
+    "GonderimLogDict",
     "GonderimResult",
     "PaketDurum",
     "RetryPolicy",

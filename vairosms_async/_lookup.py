@@ -15,7 +15,7 @@ from ._errors import (
     VairoSMSError,
     VairoSMSRateLimitError,
 )
-from ._models import Gonderim
+from ._models import NO_FIELDS, Gonderim
 from ._pace import requested_pause
 from ._result import GonderimResult
 from ._retry import RetryPolicy, retry_delay
@@ -68,6 +68,7 @@ async def look_up(shared: Shared, options: Options, value: SupportsIndex | str) 
         outcome = await _attempt(shared, options, gonderim_id, attempt)
         if isinstance(outcome, Gonderim):
             shared.budget.deposit(retried=attempt > 1)
+            _warn_of_unreadable_fields(shared, outcome)
             return GonderimResult(gonderim_id, outcome)
         _raise_if_refused(shared, outcome)
         delay = _next_delay(shared, options.retry, outcome, attempt)
@@ -75,6 +76,23 @@ async def look_up(shared: Shared, options: Options, value: SupportsIndex | str) 
             return GonderimResult(gonderim_id, error=outcome)
         await shared.sleep(delay)
         shared.ensure_usable()
+
+
+def _warn_of_unreadable_fields(shared: Shared, record: Gonderim) -> None:
+    """Warn of each unreadable field, once per client: with its name and type, not its value."""
+    log = record.log
+    if record.unreadable is NO_FIELDS and (log is None or log.unreadable is NO_FIELDS):
+        return
+    of_log = {} if log is None else {f"log.{k}": v for k, v in log.unreadable.items()}
+    for name, value in {**record.unreadable, **of_log}.items():
+        if name not in shared.unreadable_fields:
+            shared.unreadable_fields.add(name)
+            _logger.warning(
+                "cannot read the field %s (%s) of gonderim %d: the value is in `unreadable`",
+                name,
+                type(value).__name__,
+                record.id,
+            )
 
 
 def _raise_if_refused(shared: Shared, error: VairoSMSError) -> None:

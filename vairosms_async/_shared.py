@@ -56,6 +56,7 @@ class Shared:
         self.budget: RetryBudget = RetryBudget()
         self.pause: Pause = Pause()
         self.key_refused: bool = False
+        self.unreadable_fields: set[str] = set()
         self._session = session
         self._loop: asyncio.AbstractEventLoop | None = None
         self._transport: Transport | None = None

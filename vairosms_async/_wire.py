@@ -1,15 +1,17 @@
 """Read an answer: (id asked, status, headers, body) to a record or an error. Pure, no I/O.
 
-PHP panels send JSON as ``text/html``, after a byte order mark or a PHP warning, and answer
-``durum: false`` under HTTP 200. The charset in the headers is ignored: JSON is UTF-8.
+PHP panels send JSON as ``text/html``, with a byte order mark, PHP warnings or comments around it,
+and answer ``durum: false`` under HTTP 200. The charset of the headers is ignored: JSON is UTF-8,
+and bytes that are not UTF-8 are windows-1254.
 """
 
+import codecs
 import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from ._convert import read_bool, structure
 from ._errors import (
@@ -43,7 +45,6 @@ _ACIKLAMA_LENGTH = 500
 
 # The start of the JSON if other output comes before it.
 _ANSWER_START = re.compile(r'\{\s*"(?:durum|aciklama)"\s*:')
-_JSON_BLANKS = " \t\n\r"
 _SECONDS = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?")
 
 # These mean the same from the panel, its web server or a proxy in between.
@@ -76,13 +77,15 @@ def read_answer(
         problem = str(exc)
 
     if durum and status == 200:
+        if isinstance(aciklama, list):
+            aciklama = aciklama[0] if len(aciklama) == 1 else aciklama
         try:
-            record = structure(aciklama, tz, "aciklama.")
+            record = structure(aciklama, tz)
             if record.id == gonderim_id:
                 return record
             problem = f"aciklama.id: the record is of packet {_one_line(str(record.id))}"
         except ValueError as exc:
-            problem = str(exc)
+            problem = "; ".join(f"aciklama.{message}" for message in exc.args)
     elif status // 100 == 3:
         problem = "a redirect, which the client does not follow. Check base_url"
     elif durum is False or status in _CLEAR_STATUSES or status // 100 == 5:
@@ -140,52 +143,63 @@ def _parse(body: bytes) -> tuple[bool, Any]:
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        raise ValueError("the body is not UTF-8") from None
-    if not text.startswith("{"):
-        text = _without_prologue(text)
-    answer, end = _decoder.raw_decode(text)
-    if end != len(text) and text[end:].strip(_JSON_BLANKS):
-        raise json.JSONDecodeError("Extra data", text, end)
+        text = body.decode(errors=_WINDOWS_1254)
+    answer = _find_answer(text)
+    aciklama = answer.get("aciklama")
     if answer.get("durum") is True:  # the usual case
-        return True, answer.get("aciklama")
+        return True, aciklama
     if "durum" not in answer:
         raise ValueError("durum: missing")
     try:
         durum = read_bool(answer["durum"])
     except ValueError as exc:
         raise ValueError(f"durum: {exc}") from None
-    aciklama = answer.get("aciklama")
     if not durum and not isinstance(aciklama, str):
         aciklama = json.dumps(aciklama, ensure_ascii=False) if aciklama else None
     return durum, aciklama
 
 
-def _without_prologue(text: str) -> str:
-    """Remove text before the JSON: blanks, a byte order mark, a PHP warning."""
-    if not text.strip():
-        raise ValueError("the body is empty")
-    text = text.removeprefix("\ufeff").lstrip(_JSON_BLANKS)
-    if text.lstrip().startswith("{"):
-        return text
+def _find_answer(text: str) -> dict[str, Any]:
+    """Return the JSON object in a text, and ignore other text before and after it."""
+    start = 0
+    if not text.startswith("{"):
+        start = _skip_prologue(text)
+    answer: dict[str, Any]
+    answer, end = _decoder.raw_decode(text, start)
+    # PHP prints notices, and web servers comments, after the JSON. A second answer is an error.
+    while end < len(text) and (match := _ANSWER_START.search(text, end)):
+        other, end = _decoder.raw_decode(text, match.start())
+        if other != answer:
+            raise ValueError("two different answers")
+    return answer
+
+
+def _skip_prologue(text: str) -> int:
+    """Return where the JSON starts: after blanks, a byte order mark, a PHP warning."""
     start = _ANSWER_START.search(text)
-    if start is None:
-        raise ValueError("an HTML page" if text.lstrip().startswith("<") else "not JSON")
-    return text[start.start() :]
+    if start is not None:
+        return start.start()
+    rest = text.removeprefix("\ufeff").strip()
+    if rest.startswith("{"):
+        return text.index("{")
+    if not rest:
+        raise ValueError("the body is empty")
+    raise ValueError("an HTML page" if rest.startswith("<") else "not JSON")
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # JSON does not say which of two ids would count.
-    read = dict(pairs)
-    if len(read) != len(pairs):
-        raise ValueError("JSON with the same key twice in an object")
-    return read
+def _as_windows_1254(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("windows-1254", "replace"), error.end
 
 
-def _no_constants(name: str) -> NoReturn:
-    raise ValueError(f"JSON with the value {name}")
+_WINDOWS_1254 = "vairosms_async.windows-1254"
+"""Error handler that decodes bytes which are not UTF-8 as windows-1254, the Turkish code page."""
 
+codecs.register_error(_WINDOWS_1254, _as_windows_1254)
 
-_decoder = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+# NaN and Infinity are not JSON. As texts, they do not hide the other fields.
+_decoder = json.JSONDecoder(parse_constant=str)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
