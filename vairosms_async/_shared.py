@@ -16,6 +16,12 @@ from ._transport import Transport, open_session
 Tasks = set[asyncio.Task[Any]]
 
 CLOSED = "this VairoSMSClient is closed: create a new one"
+ANOTHER_LOOP = (
+    "this VairoSMSClient was used in another event loop, which has its connections. Use one client "
+    "per event loop: create it inside asyncio.run(). In Django, Flask and Celery, each call of "
+    "async_to_sync(), of an async view or of asyncio.run() may have a new event loop: create one "
+    "client per call, with `async with VairoSMSClient() as client:`"
+)
 
 
 @frozen
@@ -79,10 +85,7 @@ class Shared:
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
-            raise RuntimeError(
-                "this VairoSMSClient was used in another event loop, which has its connections: "
-                "create one client inside each asyncio.run()"
-            )
+            raise RuntimeError(ANOTHER_LOOP)
 
     def transport(self) -> Transport:
         """Return the transport. The first call opens the session, in the running loop."""

@@ -98,6 +98,7 @@ def read_answer(
         gonderim_id=gonderim_id,
         status=status,
         excerpt=_excerpt(body),
+        retryable=durum is None,  # a page that is not the panel's, such as a maintenance page
     )
 
 
@@ -120,7 +121,9 @@ def _refusal(
     elif status // 100 == 5:
         kind = VairoSMSServerError
     reason = _one_line(aciklama) if aciklama else "the panel gives no reason"
-    if problem:
+    if problem and status == 404:
+        reason = f"not the panel's answer: {problem}. base_url may be wrong: check it"
+    elif problem:
         reason += f" ({problem})"
     return kind(
         f"gonderim {gonderim_id}: HTTP {status}: {reason}",
