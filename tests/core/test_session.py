@@ -1,6 +1,7 @@
 """The client's session and event loop."""
 
 import asyncio
+import gc
 import subprocess
 import sys
 
@@ -89,21 +90,66 @@ async def test_rejects_use_from_another_event_loop(panel):
 
 
 NEVER_CLOSED = """
-import asyncio
+import asyncio, gc, sys, threading
 from tests.helpers import KEY
 from vairosms_async import VairoSMSClient
 from vairosms_async.sandbox import SandboxPanel
 
-async def main():
-    async with SandboxPanel(KEY) as panel:
-        await VairoSMSClient(KEY, base_url=panel.base_url).get_gonderim(52)
+clients = []
 
-asyncio.run(main(), debug=True)
+async def main(how):
+    async with SandboxPanel(KEY) as panel:
+        clients.append(VairoSMSClient(KEY, base_url=panel.base_url))
+        await clients[0].get_gonderim(52)
+        if how == "sibling":
+            clients[0] = clients[0].with_options(timeout=5)
+            gc.collect()
+            await clients[0].get_gonderim(61)
+            print("the sibling works")
+        if how == "cycle":
+            clients[0].itself = clients[0]
+        if how == "another thread":
+            await asyncio.to_thread(clients.clear)
+            await asyncio.sleep(0.05)
+        if how != "closed loop":
+            clients.clear()
+            gc.collect()
+
+asyncio.run(main(sys.argv[1]), debug=True)
+clients.clear()
 """
 
 
-def test_aiohttp_warns_of_a_client_that_was_not_closed_without_the_key():
-    command = [sys.executable, "-X", "dev", "-c", NEVER_CLOSED]
+@pytest.mark.parametrize("how", ["same loop", "sibling", "cycle", "another thread", "closed loop"])
+def test_an_unclosed_client_warns_once_by_its_name_and_without_the_key(how):
+    command = [sys.executable, "-X", "dev", "-c", NEVER_CLOSED, how]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True)
-    assert "Unclosed client session" in done.stderr
+    assert done.stderr.count("ResourceWarning: Unclosed VairoSMSClient") == 1
+    assert "Unclosed c" not in done.stderr  # aiohttp's "client session", "connector", "connection"
+    assert "Task was destroyed" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert ("the sibling works" in done.stdout) is (how == "sibling")
     assert_no_key(done.stdout + done.stderr)
+
+
+async def test_only_a_client_with_an_open_session_of_its_own_warns(panel, recwarn):
+    async with aiohttp.ClientSession() as session:
+        await VairoSMSClient(KEY, base_url=panel.base_url, session=session).get_gonderim(52)
+    VairoSMSClient(KEY, base_url=panel.base_url)
+    client = VairoSMSClient(KEY, base_url=panel.base_url)
+    await client.get_gonderim(52)
+    sibling = client.with_options(timeout=5)
+    await client.close()
+    del client, sibling
+    gc.collect()
+    assert not [warning for warning in recwarn if warning.category is ResourceWarning]
+
+
+async def test_the_error_about_another_event_loop_says_what_frameworks_need(panel):
+    client = VairoSMSClient(KEY, base_url=panel.base_url)
+    await client.get_gonderim(52)
+    with pytest.raises(RuntimeError) as caught:
+        await asyncio.to_thread(asyncio.run, client.get_gonderim(52))
+    await client.close()
+    for text in ("another event loop", "Django, Flask and Celery", "one client per call"):
+        assert text in str(caught.value)
