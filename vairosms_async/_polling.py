@@ -28,6 +28,7 @@ class LookUp(Protocol):
         self, id: SupportsIndex | str, /, *, on_error: Callable[[VairoSMSError], None] | None = None
     ) -> Awaitable[GonderimResult]:
         """Return the result."""
+        ...
 
 
 @frozen
@@ -153,7 +154,7 @@ class _Failures:
         if now >= self._quiet_until:
             self._quiet_until = now + self.INTERVAL
             self._reported = reported
-            _logger.warning(message, *args, extra={"vairosms_event": "wait"})
+            _logger.warning(message, *args)
 
 
 class _Schedule(AsyncIterator[SupportsIndex | str]):
