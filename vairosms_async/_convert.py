@@ -139,10 +139,12 @@ def _codec() -> _Codec:
     from cattrs.gen import make_dict_unstructure_fn, override  # noqa: PLC0415 (see above)
 
     def read_log(value: Any, _: Any) -> GonderimLog | None:
+        log: GonderimLog | None = None
         if value and type(value) is dict:
-            return read_log_fields(cast("Mapping[str, Any]", value))
-        d = read_object_or_none(value)
-        return None if d is None else read_log_fields(d)
+            log = read_log_fields(cast("Mapping[str, Any]", value))
+        elif (d := read_object_or_none(value)) is not None:
+            log = read_log_fields(d)
+        return log
 
     converter = Converter(detailed_validation=False)
     readers: dict[Any, Callable[[Any, Any], Any]] = {

@@ -84,7 +84,7 @@ def _warn_of_unreadable_fields(shared: Shared, record: Gonderim) -> None:
     fields = dict(record.unreadable)
     if record.log is not None:
         fields |= {f"log.{name}": value for name, value in record.log.unreadable.items()}
-    for name in fields.keys() - shared.unreadable_fields:
+    for name in sorted(fields.keys() - shared.unreadable_fields):
         shared.unreadable_fields.add(name)
         _logger.warning(
             "cannot read the field %s (%s) of gonderim %d: its value is in `unreadable`",
