@@ -57,6 +57,7 @@ __all__ = [
 ]
 
 # Tracebacks and pickles contain the public name, which stays when a private module changes.
+_name = ""
 for _name in __all__:
     if hasattr(globals()[_name], "__module__"):
         globals()[_name].__module__ = __name__

@@ -16,7 +16,7 @@ from ._errors import (
     VairoSMSError,
     VairoSMSRateLimitError,
 )
-from ._models import NO_FIELDS, Gonderim
+from ._models import Gonderim
 from ._pace import requested_pause
 from ._result import GonderimResult
 from ._retry import RetryPolicy, retry_delay
@@ -80,7 +80,8 @@ async def look_up(
         outcome = await _attempt(shared, options, gonderim_id, attempt)
         if isinstance(outcome, Gonderim):
             shared.budget.deposit(retried=attempt > 1)
-            _warn_of_unreadable_fields(shared, outcome)
+            if outcome.unreadable or (outcome.log and outcome.log.unreadable):
+                _warn_of_unreadable_fields(shared, outcome)
             return GonderimResult(gonderim_id, outcome)
         _raise_if_refused(shared, outcome)
         if on_error is not None:
@@ -93,20 +94,18 @@ async def look_up(
 
 
 def _warn_of_unreadable_fields(shared: Shared, record: Gonderim) -> None:
-    """Warn of each unreadable field, once per client: with its name and type, not its value."""
-    log = record.log
-    if record.unreadable is NO_FIELDS and (log is None or log.unreadable is NO_FIELDS):
-        return
-    of_log = {} if log is None else {f"log.{k}": v for k, v in log.unreadable.items()}
-    for name, value in {**record.unreadable, **of_log}.items():
-        if name not in shared.unreadable_fields:
-            shared.unreadable_fields.add(name)
-            _logger.warning(
-                "cannot read the field %s (%s) of gonderim %d: the value is in `unreadable`",
-                name,
-                type(value).__name__,
-                record.id,
-            )
+    """Warn of each unreadable field once per client. The value could be anything: not in a log."""
+    fields = dict(record.unreadable)
+    if record.log is not None:
+        fields |= {f"log.{name}": value for name, value in record.log.unreadable.items()}
+    for name in sorted(fields.keys() - shared.unreadable_fields):
+        shared.unreadable_fields.add(name)
+        _logger.warning(
+            "cannot read the field %s (%s) of gonderim %d: its value is in `unreadable`",
+            name,
+            type(fields[name]).__name__,
+            record.id,
+        )
 
 
 def _raise_if_refused(shared: Shared, error: VairoSMSError) -> None:

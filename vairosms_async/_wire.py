@@ -5,7 +5,6 @@ and answer ``durum: false`` under HTTP 200. The charset of the headers is ignore
 and bytes that are not UTF-8 are windows-1254.
 """
 
-import codecs
 import json
 import re
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ._convert import read_bool, structure
+from ._convert import structure
 from ._errors import (
     VairoSMSAPIError,
     VairoSMSAuthError,
@@ -25,6 +24,8 @@ from ._errors import (
     truncate,
 )
 from ._models import Gonderim
+from ._validate import quote
+from ._values import decode_json, read_bool, read_object_or_none
 
 KODLAR = frozenset(
     {
@@ -43,8 +44,8 @@ API_KEY_HATALI = "Gönderilen api_key bilgisi hatalı, lütfen kontrol edin."
 _EXCERPT_LENGTH = 200
 _ACIKLAMA_LENGTH = 500
 
-# The start of the JSON if other output comes before it.
-_ANSWER_START = re.compile(r'\{\s*"(?:durum|aciklama)"\s*:')
+# The start of an answer in other output.
+_ANSWER_START = re.compile(r'\{[^{}]*?"(?:durum|aciklama)"\s*:')
 _SECONDS = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?")
 
 # These mean the same from the panel, its web server or a proxy in between.
@@ -68,7 +69,9 @@ def read_answer(
         body: The body, decompressed and without the API key.
         tz: The zone of the panel's times; None returns naive datetimes.
     """
-    durum, aciklama, problem = None, None, ""
+    durum: bool | None = None
+    aciklama: Any = None
+    problem = ""
     try:
         durum, aciklama = _parse(body)
     except RecursionError:
@@ -77,13 +80,11 @@ def read_answer(
         problem = str(exc)
 
     if durum and status == 200:
-        if isinstance(aciklama, list):
-            aciklama = aciklama[0] if len(aciklama) == 1 else aciklama
         try:
             record = structure(aciklama, tz)
             if record.id == gonderim_id:
                 return record
-            problem = f"aciklama.id: the record is of packet {_one_line(str(record.id))}"
+            problem = f"aciklama.id: the record is of packet {quote(record.id)}"
         except ValueError as exc:
             problem = "; ".join(f"aciklama.{message}" for message in exc.args)
     elif status // 100 == 3:
@@ -105,7 +106,7 @@ def read_answer(
 def _excerpt(body: bytes) -> str:
     # UTF-16 has a NUL next to each letter, so the key in it would not be recognized.
     start = body[: 16 * _EXCERPT_LENGTH]
-    return "" if b"\0" in start else _one_line(start.decode(errors="replace"))
+    return "" if b"\0" in start else _one_line(_decode(start))
 
 
 def _refusal(
@@ -137,72 +138,77 @@ def _refusal(
 
 
 def _parse(body: bytes) -> tuple[bool, Any]:
-    """Return ``durum`` and ``aciklama`` of a body. If ``durum`` is false, the latter is a text.
+    """Return ``durum`` and ``aciklama``: an object if ``durum`` is true, otherwise a text or None.
 
     Raises:
         ValueError: The body is not the panel's JSON. The message says why.
         RecursionError: The JSON is nested too deeply.
     """
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        text = body.decode(errors=_WINDOWS_1254)
-    answer = _find_answer(text)
-    aciklama = answer.get("aciklama")
-    if answer.get("durum") is True:  # the usual case
-        return True, aciklama
+    answer = _find_answer(_decode(body))
+    durum, aciklama = answer.get("durum"), answer.get("aciklama")
+    if durum is True and type(aciklama) is dict:  # the documented form
+        return True, answer["aciklama"]
     if "durum" not in answer:
         raise ValueError("durum: missing")
     try:
-        durum = read_bool(answer["durum"])
-    except ValueError as exc:
-        raise ValueError(f"durum: {exc}") from None
-    if not durum and not isinstance(aciklama, str):
+        durum = read_bool(durum)
+    except ValueError:
+        raise ValueError(f"durum: {quote(durum)} is not true or false") from None
+    if durum:
+        return True, _one_record(aciklama)
+    if not isinstance(aciklama, str):
         aciklama = json.dumps(aciklama, ensure_ascii=False) if aciklama else None
-    return durum, aciklama
+    return False, aciklama
+
+
+def _one_record(aciklama: Any) -> Mapping[str, Any]:
+    try:
+        record = read_object_or_none(aciklama)
+    except ValueError:
+        record = None
+    if record is None:
+        raise ValueError(f"aciklama: {quote(aciklama, length=60)} is not one record")
+    return record
 
 
 def _find_answer(text: str) -> dict[str, Any]:
-    """Return the JSON object in a text, and ignore other text before and after it."""
-    start = 0
-    if not text.startswith("{"):
-        start = _skip_prologue(text)
+    """Return the JSON object in a text. Ignore the text before it and after it."""
     answer: dict[str, Any]
-    answer, end = _decoder.raw_decode(text, start)
-    # PHP prints notices, and web servers comments, after the JSON. A second answer is an error.
+    answer, end = decode_json(text, _find_start(text))
+    # PHP prints notices, and web servers comments, after the JSON.
     while end < len(text) and (match := _ANSWER_START.search(text, end)):
-        other, end = _decoder.raw_decode(text, match.start())
+        other, end = decode_json(text, match.start())
         if other != answer:
             raise ValueError("two different answers")
     return answer
 
 
-def _skip_prologue(text: str) -> int:
-    """Return where the JSON starts: after blanks, a byte order mark, a PHP warning."""
-    start = _ANSWER_START.search(text)
-    if start is not None:
-        return start.start()
-    rest = text.removeprefix("\ufeff").strip()
+def _find_start(text: str) -> int:
+    """Return where the JSON object starts: after a byte order mark, blanks, a PHP warning."""
+    if text.startswith("{"):
+        return 0
+    rest = text.removeprefix("\ufeff").lstrip()
     if rest.startswith("{"):
-        return text.index("{")
+        return len(text) - len(rest)
+    if match := _ANSWER_START.search(text):
+        return match.start()
     if not rest:
         raise ValueError("the body is empty")
     raise ValueError("an HTML page" if rest.startswith("<") else "not JSON")
 
 
-def _as_windows_1254(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    return error.object[error.start : error.end].decode("windows-1254", "replace"), error.end
+def _decode(body: bytes) -> str:
+    """Decode UTF-8. Bytes that are not UTF-8 are windows-1254, the Turkish code page."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return body.decode(errors="surrogateescape").translate(_WINDOWS_1254)
 
 
-_WINDOWS_1254 = "vairosms_async.windows-1254"
-"""Error handler that decodes bytes which are not UTF-8 as windows-1254, the Turkish code page."""
-
-codecs.register_error(_WINDOWS_1254, _as_windows_1254)
-
-# NaN and Infinity are not JSON. As texts, they do not hide the other fields.
-_decoder = json.JSONDecoder(parse_constant=str)
+_WINDOWS_1254 = {
+    0xDC00 + byte: bytes([byte]).decode("windows-1254", "replace") for byte in range(0x80, 0x100)
+}
+"""From the surrogates of "surrogateescape", one for each invalid byte."""
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from aiohttp import http_parser
 
-from tests.helpers import Serve, answer_body, http_response, reset_on_close
+from tests.helpers import Serve, answer_body, example_packet, http_response, reset_on_close
 from vairosms_async import (
     Gonderim,
     VairoSMSAPIError,
@@ -208,19 +208,9 @@ NOT_THE_PANELS_JSON: dict[str, Answer] = {
     "deep objects": http_response(b'{"a":' * 200_000),
     "100,000 digits": changed_answer(b'"id": 52', b'"id": ' + b"5" * 100_000),
     "100 digits": changed_answer(b'"id": 52', b'"id": ' + b"5" * 100),
-    "huge float": changed_answer(b'"kredi_toplam": 2', b'"kredi_toplam": 1e999'),
-    "NaN": changed_answer(b'"kredi_toplam": 2', b'"kredi_toplam": NaN'),
-    "Infinity": changed_answer(b'"kredi_toplam": 2', b'"kredi_toplam": -Infinity'),
-    "two ids": changed_answer(b'"id": 52', b'"id": 61, "id": 52'),
-    "two durum": changed_answer(b'"durum": true', b'"durum": false, "durum": true'),
-    "invalid UTF-8": changed_answer(b"0850", b"\xc3\x28"),
-    "windows-1254": changed_answer(b"08505326480", "BAŞLIK".encode("cp1254")),
     "UTF-16": http_response(answer_body().decode().encode("utf-16")),
-    "half a surrogate pair": changed_answer(b"0850", b"\\ud800"),
     "control character": changed_answer(b"0850", b"\x00"),
     "truncated JSON": http_response(answer_body()[:-3]),
-    "JSONP": http_response(b"callback(" + answer_body() + b")"),
-    "list": http_response(b"[" + answer_body() + b"]"),
     "null": http_response(b"null"),
     "no durum": http_response(b'{"message": "Server Error"}'),
     "no aciklama": http_response(b'{"durum": true}'),
@@ -228,12 +218,11 @@ NOT_THE_PANELS_JSON: dict[str, Answer] = {
     "aciklama []": http_response(b'{"durum": true, "aciklama": []}'),
     "aciklama an id": http_response(b'{"durum": true, "aciklama": 52}'),
     "another packet": http_response(answer_body({"id": 61})),
+    "two records": http_response(answer_body(aciklama=[example_packet(52)] * 2)),
     "another packet as a string": http_response(answer_body({"id": "520"})),
     "two answers, the first requested": http_response(answer_body() + answer_body({"id": 61})),
     "two answers, the second requested": http_response(answer_body({"id": 61}) + answer_body()),
-    "answer inside a page": http_response(HTML + answer_body() + HTML),
     "missing field": http_response(answer_body(without="paket_durum")),
-    "log that is a string": http_response(answer_body({"log": "hata"})),
 }
 
 AUTH_ERRORS: dict[str, Answer] = {
@@ -306,6 +295,27 @@ UNUSUAL_BUT_VALID: dict[str, Answer] = {
     ),
     "numbers as strings": http_response(answer_body({"id": "52", "paket_durum": "1"}, durum="1")),
     "unknown fields": http_response(answer_body({"yeni": {"a": [None]}}, ek=1)),
+    "huge float": changed_answer(b'"kredi_toplam": 2', b'"kredi_toplam": 1e999'),
+    "NaN": changed_answer(b'"kredi_toplam": 2', b'"kredi_toplam": NaN'),
+    "Infinity": changed_answer(b'"kredi_toplam": 2', b'"kredi_toplam": -Infinity'),
+    "two ids": changed_answer(b'"id": 52', b'"id": 61, "id": 52'),
+    "two durum": changed_answer(b'"durum": true', b'"durum": false, "durum": true'),
+    "invalid UTF-8": changed_answer(b"0850", b"\xc3\x28"),
+    "windows-1254": changed_answer(b"08505326480", "BAŞLIK".encode("cp1254")),
+    "half a surrogate pair": changed_answer(b"0850", b"\\ud800"),
+    "JSONP": http_response(b"callback(" + answer_body() + b")"),
+    "list": http_response(b"[" + answer_body() + b"]"),
+    "answer inside a page": http_response(HTML + answer_body() + HTML),
+    "log that is a string": http_response(answer_body({"log": "hata"})),
+    "only id and state": http_response(
+        b'{"durum": "true", "aciklama": [{"id": "52.00", "paket_durum": 1.0}]}'
+    ),
+    "nothing but id and state is readable": http_response(
+        answer_body({name: [1, 2] for name in set(example_packet(61)) - {"id", "paket_durum"}})
+    ),
+    "NUL after it": http_response(answer_body() + b"\0" * 9),
+    "HTML comment after it": http_response(answer_body() + b"\n<!-- 0.02 s -->\n"),
+    "the same answer twice": http_response(answer_body() * 2),
 }
 
 _TABLES: list[tuple[type, Mapping[str, Answer]]] = [
