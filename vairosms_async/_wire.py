@@ -99,7 +99,7 @@ def read_answer(
         gonderim_id=gonderim_id,
         status=status,
         excerpt=_excerpt(body),
-        retryable=durum is None,  # a page that is not the panel's, such as a maintenance page
+        retryable=durum is None,  # the answer is no record, such as a maintenance page
     )
 
 
