@@ -1,11 +1,11 @@
 """aiohttp-socks: a SOCKS proxy that refuses or closes gives connection errors."""
 
+import aiohttp
 import pytest
 
 from tests.helpers import KEY, assert_keyless, raw_server
 from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSConnectionError
 
-aiohttp = pytest.importorskip("aiohttp")
 aiohttp_socks = pytest.importorskip("aiohttp_socks")
 
 
