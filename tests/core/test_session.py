@@ -10,6 +10,7 @@ import pytest
 
 from tests.helpers import KEY, assert_no_key
 from vairosms_async import VairoSMSClient
+from vairosms_async.sandbox import SandboxPanel
 
 
 async def test_opens_its_session_at_the_first_lookup_and_closes_it(panel, opened_sessions):
@@ -130,6 +131,57 @@ def test_an_unclosed_client_warns_once_by_its_name_and_without_the_key(how):
     assert "Traceback" not in done.stderr
     assert ("the sibling works" in done.stdout) is (how == "sibling")
     assert_no_key(done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("in_thread", [False, True], ids=["same thread", "another thread"])
+async def test_an_unclosed_client_warns_and_closes_its_connections(
+    panel, opened_sessions, in_thread
+):
+    contexts = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: contexts.append(context))
+    clients = [VairoSMSClient(KEY, base_url=panel.base_url)]
+    await clients[0].get_gonderim(52)
+    [session] = opened_sessions
+    connector = session.connector
+
+    async def drop_the_client():
+        if in_thread:
+            await asyncio.to_thread(clients.clear)
+        else:
+            clients.clear()
+        gc.collect()
+        await asyncio.sleep(0.05)
+
+    with pytest.warns(ResourceWarning, match="Unclosed VairoSMSClient") as caught:
+        await drop_the_client()
+    assert len(caught) == 1
+    [context] = contexts
+    assert "Unclosed VairoSMSClient" in context["message"]
+    assert context["base_url"] == panel.base_url
+    assert session.closed
+    assert connector.closed
+
+
+def test_an_unclosed_client_of_a_closed_event_loop_warns(caplog):
+    clients = []
+
+    def drop_the_client():
+        clients.clear()
+        gc.collect()
+
+    async def look_up(base_url):
+        clients.append(VairoSMSClient(KEY, base_url=base_url))
+        await clients[0].get_gonderim(52)
+
+    with SandboxPanel(KEY) as panel:
+        asyncio.run(look_up(panel.base_url))
+        with pytest.warns(ResourceWarning) as caught:
+            drop_the_client()
+    texts = [str(warning.message) for warning in caught]
+    assert len([text for text in texts if "Unclosed VairoSMSClient" in text]) == 1
+    assert not [text for text in texts if "Unclosed c" in text]  # aiohttp's own
+    assert "Unclosed VairoSMSClient" in caplog.text
+    assert_no_key(caplog.text)
 
 
 async def test_only_a_client_with_an_open_session_of_its_own_warns(panel, recwarn):
