@@ -190,9 +190,9 @@ def gonderim_from_dict(d: Mapping[str, Any], tz: tzinfo | None = None) -> Gonder
 def gonderim_to_dict(g: Gonderim) -> GonderimDict:
     """Return a record in the panel's JSON shape, ready for `json.dumps`.
 
-    It contains ``extra`` and ``unreadable``, so that ``gonderim_from_dict(gonderim_to_dict(g))``
-    equals ``g``. A date that is None becomes the panel's ``"0000-00-00 00:00:00"``. Aware times are
-    written as in ISO 8601, with their offset.
+    It contains ``extra`` and ``unreadable``: ``gonderim_from_dict(gonderim_to_dict(g), tz)``
+    equals ``g`` (``tz``: the one that ``g`` was read with). A date that is None becomes the panel's
+    ``"0000-00-00 00:00:00"``. Aware times are written as in ISO 8601, with their offset.
 
     Raises:
         ValueError: The panel could not write the period: it is longer than 838:59:59.
