@@ -22,7 +22,7 @@ from ._errors import (
     VairoSMSServerError,
     VairoSMSTimeoutError,
 )
-from ._models import Gonderim, GonderimLog, PaketDurum
+from ._models import Gonderim, GonderimLog, PaketDurum, RawFields
 from ._result import GonderimResult
 from ._retry import RetryPolicy
 from ._shared import ClientStats
@@ -38,6 +38,7 @@ __all__ = [
     "GonderimLogDict",
     "GonderimResult",
     "PaketDurum",
+    "RawFields",
     "RetryPolicy",
     "VairoSMSAPIError",
     "VairoSMSAuthError",

@@ -68,59 +68,55 @@ class GonderimDict(TypedDict):
 _RAW_FIELDS = ("extra", "unreadable")
 
 
-class _RecordReader:
-    """Reads objects as one record class.
+def _make_reader(
+    cls: type[Any], converter: "Converter", required: tuple[str, ...]
+) -> Callable[[Mapping[str, Any]], Any]:
+    """Return a function that reads an object as one record class.
 
-    First with the function that cattrs generates for the documented fields. If a field is missing,
-    unknown or unreadable, field by field.
+    It first tries the function that cattrs generates for the documented fields. If a field is
+    missing, unknown or unreadable, it reads field by field.
     """
+    from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415 (see `_codec`)
 
-    def __init__(self, cls: type, converter: "Converter", required: tuple[str, ...]) -> None:
-        from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415 (see `_codec`)
+    omit: Any = dict.fromkeys(_RAW_FIELDS, override(omit=True))
+    read_documented: Callable[[Mapping[str, Any], type], Any]
+    read_documented = make_dict_structure_fn(cls, converter, **omit)
+    readers: dict[str, Callable[[Any, Any], Any]] = {
+        field.name: converter.get_structure_hook(field.type)
+        for field in attrs.fields(cls)
+        if field.name not in _RAW_FIELDS
+    }
+    names = readers.keys()
 
-        omit: Any = dict.fromkeys(_RAW_FIELDS, override(omit=True))
-        self._cls = cls
-        self._required = required
-        self._documented_size = sum(f.default is attrs.NOTHING for f in attrs.fields(cls))
-        self._read_documented: Callable[[Mapping[str, Any], type], Any]
-        self._read_documented = make_dict_structure_fn(cls, converter, **omit)
-        self._readers: dict[str, Callable[[Any, Any], Any]] = {
-            field.name: converter.get_structure_hook(field.type)
-            for field in attrs.fields(cls)
-            if field.name not in _RAW_FIELDS
-        }
-        self._names = self._readers.keys()
-
-    def __call__(self, d: Mapping[str, Any]) -> Any:
+    def read(d: Mapping[str, Any]) -> Any:
         try:
-            record = self._read_documented(d, self._cls)
+            record = read_documented(d, cls)
         except (KeyError, ValueError):
-            return self._read_fields(d)
-        # All fields without a default are there. Are there unknown ones, too?
-        if len(d) == self._documented_size or d.keys() <= self._names:
-            return record
-        return self._read_fields(d)
+            return read_fields(d)
+        return record if d.keys() <= names else read_fields(d)
 
-    def _read_fields(self, d: Mapping[str, Any]) -> Any:
-        fields: dict[str, Any] = dict.fromkeys(self._readers)
+    def read_fields(d: Mapping[str, Any]) -> Any:
+        fields: dict[str, Any] = dict.fromkeys(readers)
         unreadable: dict[str, Any] = {}
-        for name, read in self._readers.items():
+        for name, read_field in readers.items():
             if name in d:
                 try:
-                    fields[name] = read(d[name], None)
+                    fields[name] = read_field(d[name], None)
                 except ValueError:
                     unreadable[name] = d[name]
         problems = [
             f"{name}: {quote(d[name], length=60)} is not a whole number"
             if name in d
             else f"{name}: missing"
-            for name in self._required
+            for name in required
             if fields[name] is None
         ]
         if problems:
             raise ValueError(*problems)
-        extra = {name: value for name, value in d.items() if name not in self._readers}
-        return self._cls(**fields, extra=extra, unreadable=unreadable)
+        extra = {name: value for name, value in d.items() if name not in readers}
+        return cls(**fields, extra=extra, unreadable=unreadable)
+
+    return read
 
 
 @attrs.frozen
@@ -158,13 +154,13 @@ def _codec() -> _Codec:
     }
     for type_, reader in readers.items():
         converter.register_structure_hook(type_, reader)
-    read_log_fields = _RecordReader(GonderimLog, converter, ())
+    read_log_fields = _make_reader(GonderimLog, converter, ())
     converter.register_unstructure_hook(datetime | None, write_datetime)
     converter.register_unstructure_hook(timedelta | None, write_period)
     converter.register_unstructure_hook(PaketDurum, int)
     omit: Any = dict.fromkeys(_RAW_FIELDS, override(omit=True))
     return _Codec(
-        read=_RecordReader(Gonderim, converter, ("id", "paket_durum")),
+        read=_make_reader(Gonderim, converter, ("id", "paket_durum")),
         write=make_dict_unstructure_fn(Gonderim, converter, log=override(omit=True), **omit),
         write_log=make_dict_unstructure_fn(GonderimLog, converter, **omit),
     )
@@ -194,9 +190,9 @@ def gonderim_from_dict(d: Mapping[str, Any], tz: tzinfo | None = None) -> Gonder
 def gonderim_to_dict(g: Gonderim) -> GonderimDict:
     """Return a record in the panel's JSON shape, ready for `json.dumps`.
 
-    It contains ``extra`` and ``unreadable``, so that ``gonderim_from_dict(gonderim_to_dict(g))``
-    equals ``g``. A date that is None becomes the panel's ``"0000-00-00 00:00:00"``. Aware times are
-    written as in ISO 8601, with their offset.
+    It contains ``extra`` and ``unreadable``: ``gonderim_from_dict(gonderim_to_dict(g), tz)``
+    equals ``g`` (``tz``: the one that ``g`` was read with). A date that is None becomes the panel's
+    ``"0000-00-00 00:00:00"``. Aware times are written as in ISO 8601, with their offset.
 
     Raises:
         ValueError: The panel could not write the period: it is longer than 838:59:59.

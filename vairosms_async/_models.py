@@ -22,6 +22,11 @@ class RawFields(Mapping[str, Any]):
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = dict(fields)
 
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> "RawFields":
+        """Return a read-only copy of a mapping. All empty copies are one object."""
+        return cls(fields) if fields else _NO_FIELDS
+
     def __getitem__(self, name: str) -> Any:
         return self._fields[name]
 
@@ -35,17 +40,14 @@ class RawFields(Mapping[str, Any]):
         return repr(self._fields)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _read_only, (self._fields,)
+        return RawFields.of, (self._fields,)
 
 
-NO_FIELDS = RawFields({})
+_NO_FIELDS = RawFields({})
 
 
-def _read_only(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a read-only copy. All empty mappings are one object."""
-    if type(fields) is RawFields:
-        return fields
-    return RawFields(fields) if fields else NO_FIELDS
+def _read_only(fields: Mapping[str, Any]) -> RawFields:
+    return fields if type(fields) is RawFields else RawFields.of(fields)
 
 
 class PaketDurum(IntEnum):
@@ -116,8 +118,8 @@ class GonderimLog:
     context: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
-    extra: Mapping[str, Any] = field(default=NO_FIELDS, converter=_read_only, hash=False)
-    unreadable: Mapping[str, Any] = field(default=NO_FIELDS, converter=_read_only, hash=False)
+    extra: Mapping[str, Any] = field(default=_NO_FIELDS, converter=_read_only, hash=False)
+    unreadable: Mapping[str, Any] = field(default=_NO_FIELDS, converter=_read_only, hash=False)
 
     @property
     def hata_kodu(self) -> str | None:
@@ -164,8 +166,8 @@ class Gonderim:
     paket_durum: PaketDurum
     created_at: datetime | None
     log: GonderimLog | None = None
-    extra: Mapping[str, Any] = field(default=NO_FIELDS, converter=_read_only, hash=False)
-    unreadable: Mapping[str, Any] = field(default=NO_FIELDS, converter=_read_only, hash=False)
+    extra: Mapping[str, Any] = field(default=_NO_FIELDS, converter=_read_only, hash=False)
+    unreadable: Mapping[str, Any] = field(default=_NO_FIELDS, converter=_read_only, hash=False)
 
     @property
     def is_final(self) -> bool:

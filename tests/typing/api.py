@@ -20,6 +20,7 @@ from vairosms_async import (
     Gonderim,
     GonderimDict,
     GonderimLog,
+    GonderimLogDict,
     GonderimResult,
     PaketDurum,
     RetryPolicy,
@@ -84,10 +85,23 @@ def records(gonderim: Gonderim, log: GonderimLog) -> None:
     assert_type(gonderim.log, GonderimLog | None)
     assert_type(log.hata_kodu, str | None)
     assert_type(gonderim_to_dict(gonderim), GonderimDict)
-    assert_type(gonderim.kredi_toplam, int | None)
     assert_type(gonderim.sms_baslik, str | None)
+    assert_type(gonderim.numara_toplam, int | None)
+    assert_type(gonderim.kredi_toplam, int | None)
+    assert_type(gonderim.extra, Mapping[str, Any])
     assert_type(gonderim.unreadable, Mapping[str, Any])
+    assert_type(log.id, int | None)
     assert_type(log.mesaj, str | None)
+    assert_type(log.extra, Mapping[str, Any])
+    assert_type(log.unreadable, Mapping[str, Any])
+    fields = gonderim_to_dict(gonderim)
+    assert_type(fields["id"], int)
+    if isinstance(fields["kredi_toplam"], int):
+        total: int = fields["kredi_toplam"] + 1
+        print(total)
+    failed: GonderimLogDict = {"mesaj": "INVALID_SOURCE_ADDRESS", "id": "unreadable"}
+    packet: GonderimDict = {**fields, "kredi_toplam": "unreadable", "log": failed}
+    assert_type(gonderim_from_dict(packet), Gonderim)
     assert_type(gonderim_from_dict({}, ZoneInfo("Europe/Istanbul")), Gonderim)
     assert_type(redact_url("https://x"), str)
 

@@ -143,7 +143,7 @@ def _state(gonderim: Gonderim, after_name: str = ": ", between: str = ", ") -> T
     durum = gonderim.paket_durum
     words = WORDS.get(durum, "a state that this version does not know")
     text = Text.assemble((durum.name, _COLOURS.get(durum, "")), f"{after_name}{words}")
-    if gonderim.log is not None:
+    if gonderim.log is not None and gonderim.log.mesaj:
         text.append(between)
         text.append(_shown(gonderim.log.hata_kodu or gonderim.log.mesaj), style="red")
     if gonderim.ileri_tarih is not None and not gonderim.is_final:

@@ -233,7 +233,8 @@ _MAX_CELL = 32_000  # Excel's own limit is 32,767
 
 
 def _cells(gonderim: Gonderim) -> tuple[object, ...]:
-    period, log = gonderim_to_dict(gonderim)["gecerlilik_suresi"], gonderim.log
+    period: Any = gonderim_to_dict(gonderim)["gecerlilik_suresi"]
+    log = gonderim.log
     return (
         int(gonderim.paket_durum),
         gonderim.paket_durum.name,
@@ -243,7 +244,7 @@ def _cells(gonderim: Gonderim) -> tuple[object, ...]:
         gonderim.created_at or "",
         gonderim.ileri_tarih or "",
         gonderim.sonlanma_zamani or "",
-        _text(period if isinstance(period, str) else None, is_number=True),
+        "" if gonderim.gecerlilik_suresi is None else _text(period, is_number=True),
         _text(None if log is None else log.hata_kodu),
         _text(None if log is None else log.mesaj),
     )
