@@ -63,7 +63,7 @@ async def count_states(ids: Iterable[int | str]) -> tuple[Counter[str], int]:
         async for result in results:
             if result.gonderim is not None:
                 counts[result.gonderim.paket_durum.name] += 1
-                kredi += result.gonderim.kredi_toplam
+                kredi += result.gonderim.kredi_toplam or 0
             else:
                 counts[type(result.error).__name__] += 1
                 failed += 1

@@ -133,7 +133,7 @@ async def get_gonderim(gonderim_id: str, client: Client, request: Request) -> di
         await asyncio.wait([lookup, disconnect], return_when=asyncio.FIRST_COMPLETED)
         if not lookup.done():
             return {}  # nobody reads it
-        return gonderim_to_dict(lookup.result())
+        return {**gonderim_to_dict(lookup.result())}
     finally:
         lookup.cancel()
         disconnect.cancel()

@@ -8,7 +8,7 @@
 """
 
 from ._client import VairoSMSClient
-from ._convert import gonderim_from_dict, gonderim_to_dict
+from ._convert import GonderimDict, GonderimLogDict, gonderim_from_dict, gonderim_to_dict
 from ._endpoint import redact_url
 from ._errors import (
     VairoSMSAPIError,
@@ -22,7 +22,7 @@ from ._errors import (
     VairoSMSServerError,
     VairoSMSTimeoutError,
 )
-from ._models import Gonderim, GonderimLog, PaketDurum
+from ._models import Gonderim, GonderimLog, PaketDurum, RawFields
 from ._result import GonderimResult
 from ._retry import RetryPolicy
 from ._shared import ClientStats
@@ -33,9 +33,12 @@ __all__ = [
     "MAX_ID",
     "ClientStats",
     "Gonderim",
+    "GonderimDict",
     "GonderimLog",
+    "GonderimLogDict",
     "GonderimResult",
     "PaketDurum",
+    "RawFields",
     "RetryPolicy",
     "VairoSMSAPIError",
     "VairoSMSAuthError",
@@ -55,6 +58,7 @@ __all__ = [
 ]
 
 # Tracebacks and pickles contain the public name, which stays when a private module changes.
+_name = ""
 for _name in __all__:
     if hasattr(globals()[_name], "__module__"):
         globals()[_name].__module__ = __name__

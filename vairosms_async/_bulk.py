@@ -16,7 +16,7 @@ from collections.abc import (
 from enum import Enum
 from typing import Final, Generic, SupportsIndex, TypeVar
 
-from ._errors import VairoSMSAuthError, VairoSMSError
+from ._errors import VairoSMSAuthError, VairoSMSError, copy_for
 from ._models import Gonderim
 from ._result import GonderimResult
 from ._shared import CLOSED, Shared, Tasks
@@ -122,10 +122,20 @@ async def gather(
         await workers.end()
     if return_exceptions and isinstance(workers.error, VairoSMSAuthError):
         refusal = workers.error
-        outcomes = {key: refusal if o is pending else o for key, o in outcomes.items()}
+        for given in ids:
+            if isinstance(given, int) and outcomes[given] is pending:
+                outcomes[given] = _refused(refusal, given)
     else:
         workers.raise_error()
     return [outcomes[given] if isinstance(given, int) else given for given in ids]
+
+
+def _refused(refusal: VairoSMSAuthError, gonderim_id: int) -> VairoSMSAuthError:
+    """Return the error of an id without a result, after the panel refused the key."""
+    if gonderim_id == refusal.gonderim_id:
+        return refusal
+    message = f"gonderim {gonderim_id}: no result, since the panel refused the API key ({refusal})"
+    return copy_for(refusal, gonderim_id, message)
 
 
 class _Workers(Generic[Item, Result]):

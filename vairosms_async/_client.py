@@ -1,7 +1,7 @@
 """`VairoSMSClient`: signatures and docstrings. Other modules do the work."""
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import tzinfo
 from enum import Enum
@@ -193,7 +193,7 @@ class VairoSMSClient:
             ids: The ids, each as for `get_gonderim`. A repeated id is looked up once.
             return_exceptions: False (default): the first error cancels the other lookups and is
                 raised. True: errors stand in their places in the list. A refused key stops the work
-                in both cases; with True, each id without a result gets that error.
+                in both cases; with True, each id without a result gets its own `VairoSMSAuthError`.
             max_concurrency: Maximum number of lookups in flight for this call, if it is lower than
                 the client's. Default: the client's.
 
@@ -269,10 +269,11 @@ class VairoSMSClient:
             max_poll_interval: Maximum interval in seconds (default 60).
 
         Raises:
-            VairoSMSTimeoutError: The packet was not final in time. ``last`` is its last record.
-            VairoSMSError: An error that does not go away, as for `get_gonderim`: an invalid or
-                unknown id, a refused key, a TLS failure. Polling continues after other connection
-                errors, HTTP 408, 429 and 5xx, and every `VairoSMSResponseError`.
+            VairoSMSTimeoutError: The packet was not final in time. ``last`` is its last record,
+                ``last_error`` the error of the last poll if it failed.
+            VairoSMSError: An error that is not ``retryable``, as for `get_gonderim`: an invalid or
+                unknown id, a refused key, a TLS failure, a record without a readable state. Polling
+                continues after other errors, and the client logs a warning.
             ValueError: A time is not above 0, or ``poll_interval`` is above ``max_poll_interval``.
             RuntimeError: The client is closed or was used in another event loop.
         """
@@ -360,8 +361,10 @@ class VairoSMSClient:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a VairoSMSClient cannot be copied or pickled: it has a key and sockets")
 
-    def _look_up(self, id: SupportsIndex | str) -> Coroutine[Any, Any, GonderimResult]:
-        return look_up(self._shared, self._options, id)
+    def _look_up(
+        self, id: SupportsIndex | str, *, on_error: Callable[[VairoSMSError], None] | None = None
+    ) -> Coroutine[Any, Any, GonderimResult]:
+        return look_up(self._shared, self._options, id, on_error)
 
     def _limit(self, max_concurrency: int | None) -> int:
         cap = self._shared.max_concurrency

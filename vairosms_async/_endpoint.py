@@ -141,11 +141,11 @@ def _make_url(base: str, key: str) -> Callable[[int], URL]:
 
 
 def _make_scrub(key: str) -> Callable[[bytes], bytes]:
-    pattern, plain = _key_pattern(key), key.encode()
+    pattern, plain, is_ascii = _key_pattern(key), key.encode(), key.isascii()
 
     def scrub(body: bytes) -> bytes:
-        # Every other form of the key contains one of these characters. Few answers have them.
-        if plain in body or b"%" in body or b"\\" in body or b"&" in body:
+        # Every other form of an ASCII key contains one of these characters. Few answers have them.
+        if not is_ascii or plain in body or b"%" in body or b"\\" in body or b"&" in body:
             return pattern.sub(b"***", body)
         return body
 
@@ -173,16 +173,23 @@ def _key_pattern(key: str) -> re.Pattern[bytes]:
 
 
 def _char_forms(c: str) -> list[bytes]:
-    encoded = c.encode()
-    forms = [re.escape(encoded), "".join(f"%{byte:02x}" for byte in encoded).encode()]
-    forms.append("".join(rf"\\u{unit:04x}" for unit in _utf16(c)).encode())
-    forms.append("".join(rf"\\x{byte:02x}" for byte in encoded).encode())
-    if c in '/"\\':
-        forms.append(rb"\\" + re.escape(encoded))
+    forms = [b"".join(_BACKSLASHES + rb"u%04x" % unit for unit in _utf16(c))]
+    plain: list[bytes] = []
+    for encoded in sorted({c.encode(), c.encode("windows-1254", "ignore")} - {b""}):
+        plain.append(re.escape(encoded))
+        forms.append(b"".join(b"%%%02x" % byte for byte in encoded))
+        forms.append(b"".join(_BACKSLASHES + rb"x%02x" % byte for byte in encoded))
+    if c in '/"':
+        forms.append(_BACKSLASHES + c.encode())
+    if c == "\\":
+        forms.append(rb"\\\\")
     if c in _HTML:
         forms.append(_HTML[c])
-    return [forms[0], *(b"(?i:%s)" % form for form in forms[1:])]
+    return [*plain, *(b"(?i:%s)" % form for form in forms)]
 
+
+_BACKSLASHES = rb"\\{1,8}"
+"""Several are of JSON inside JSON. A bound keeps the search linear."""
 
 _HTML = {"&": b"&amp;", "<": b"&lt;", ">": b"&gt;", '"': b"&quot;", "'": b"&#0*39;"}
 

@@ -16,7 +16,8 @@
 All of them pickle and copy without loss, and none of them contains the API key.
 """
 
-from typing import Literal
+import copy
+from typing import Literal, TypeVar
 
 from ._models import Gonderim
 
@@ -28,13 +29,21 @@ class VairoSMSError(Exception):
 
     Attributes:
         gonderim_id: The id of the packet that was looked up, or None if there was no valid id.
+        retryable: Whether the same lookup is worth another try later. True: connection errors
+            except TLS, timeouts, HTTP 408, 429 and 5xx, and answers that contain no record, such as
+            a maintenance page. False: an invalid id, a TLS failure, a refusal, a record of another
+            packet or without a readable state. This differs from what the client retries within a
+            call: it does not retry answers without a record. See `RetryPolicy`.
     """
 
     # Every argument but the message is keyword-only with a default, so that the inherited
     # `__reduce__` (class, args, __dict__) restores every attribute and every note.
-    def __init__(self, message: str = "", *, gonderim_id: int | None = None) -> None:
+    def __init__(
+        self, message: str = "", *, gonderim_id: int | None = None, retryable: bool = False
+    ) -> None:
         super().__init__(message)
         self.gonderim_id = gonderim_id
+        self.retryable = retryable
 
 
 class VairoSMSInvalidIdError(VairoSMSError, ValueError):
@@ -61,7 +70,7 @@ class VairoSMSConnectionError(VairoSMSError, ConnectionError):
         gonderim_id: int | None = None,
         reason: ConnectionReason = "other",
     ) -> None:
-        super().__init__(message, gonderim_id=gonderim_id)
+        super().__init__(message, gonderim_id=gonderim_id, retryable=reason != "tls")
         self.reason: ConnectionReason = reason
 
 
@@ -71,6 +80,8 @@ class VairoSMSTimeoutError(VairoSMSConnectionError, TimeoutError):
     Attributes:
         last: From `wait_gonderim` and `wait_gonderimler`: the last record before the timeout, or
             None. From a lookup: None.
+        last_error: From `wait_gonderim` and `wait_gonderimler`: the error of the last poll, or None
+            if it succeeded. From a lookup: None.
     """
 
     def __init__(
@@ -80,17 +91,19 @@ class VairoSMSTimeoutError(VairoSMSConnectionError, TimeoutError):
         gonderim_id: int | None = None,
         reason: ConnectionReason = "timeout",
         last: Gonderim | None = None,
+        last_error: VairoSMSError | None = None,
     ) -> None:
         super().__init__(message, gonderim_id=gonderim_id, reason=reason)
         self.last = last
+        self.last_error = last_error
 
 
 class VairoSMSResponseError(VairoSMSError):
     """The answer is not a valid answer of the panel.
 
-    Examples: an HTML page, a redirect, truncated or foreign JSON, a record with a missing or
-    invalid field, the record of another packet. A lookup does not retry it. `wait_gonderim` and
-    `wait_gonderimler` continue to poll.
+    Examples: an HTML page, a redirect, truncated or foreign JSON, a record without a readable id or
+    state, the record of another packet. A lookup does not retry it. `wait_gonderim` and
+    `wait_gonderimler` continue to poll if it is `retryable`.
 
     Attributes:
         status: The HTTP status. None if the answer is not HTTP or cannot be decompressed, and from
@@ -105,8 +118,9 @@ class VairoSMSResponseError(VairoSMSError):
         gonderim_id: int | None = None,
         status: int | None = None,
         excerpt: str = "",
+        retryable: bool = False,
     ) -> None:
-        super().__init__(message, gonderim_id=gonderim_id)
+        super().__init__(message, gonderim_id=gonderim_id, retryable=retryable)
         self.status = status
         self.excerpt = excerpt
 
@@ -134,7 +148,10 @@ class VairoSMSAPIError(VairoSMSError):
         kod: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message, gonderim_id=gonderim_id)
+        is_temporary = status in (408, 429) or status // 100 == 5
+        # The panel's message for a wrong key counts under any status.
+        retryable = is_temporary and not isinstance(self, VairoSMSAuthError)
+        super().__init__(message, gonderim_id=gonderim_id, retryable=retryable)
         self.status = status
         self.aciklama = aciklama
         self.kod = kod
@@ -149,7 +166,10 @@ class VairoSMSAuthError(VairoSMSAPIError):
 
 
 class VairoSMSNotFoundError(VairoSMSAPIError):
-    """HTTP 404: the panel has no such packet. If every id gets it, ``base_url`` may be wrong."""
+    """HTTP 404: the panel has no such packet.
+
+    If the answer is not the panel's JSON, ``base_url`` may be wrong. The message then says so.
+    """
 
 
 class VairoSMSRateLimitError(VairoSMSAPIError):
@@ -163,3 +183,15 @@ class VairoSMSServerError(VairoSMSAPIError):
 def truncate(text: str, length: int) -> str:
     """Shorten a text for a message to `length` characters, with an ellipsis at its end."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+Error = TypeVar("Error", bound=VairoSMSError)
+
+
+def copy_for(error: Error, gonderim_id: int, message: str) -> Error:
+    """Return a copy of an error for another packet, without its notes and traceback."""
+    duplicate = copy.copy(error)
+    duplicate.args = (message,)
+    duplicate.gonderim_id = gonderim_id
+    vars(duplicate).pop("__notes__", None)
+    return duplicate

@@ -3,7 +3,9 @@
 No error uses the text of an aiohttp exception: several of them print the URL, and so the key.
 """
 
+import os
 import ssl
+from traceback import walk_tb
 
 import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError
@@ -17,23 +19,20 @@ from ._errors import (
     VairoSMSTimeoutError,
 )
 
-_UNKNOWN_AUTHORITY = (
-    "is signed by an unknown authority. If it is your company's authority (for example for a proxy "
-    "that inspects TLS), set SSL_CERT_FILE to the authority's certificate file, or pass a session "
-    "with an SSL context that trusts it"
-)
+_UNKNOWN_AUTHORITY = "is signed by an unknown authority"
 _ANOTHER_HOST = "is for another host. Check base_url, and any proxy or captive portal in between"
 # Keys: OpenSSL's X509_V_ERR_ codes (x509_vfy.h), which Python's ssl does not name.
-_CERTIFICATE_ADVICE = {
+_CERTIFICATE_PROBLEMS = {
     9: "is not valid yet. Check the clock of this machine",
     10: "has expired. Its owner must renew it, unless the clock of this machine is wrong",
-    18: f"is self-signed and so {_UNKNOWN_AUTHORITY}",
+    18: "is self-signed and so signed by an unknown authority",
     19: _UNKNOWN_AUTHORITY,
     20: _UNKNOWN_AUTHORITY,
     21: _UNKNOWN_AUTHORITY,
     62: _ANOTHER_HOST,
     64: _ANOTHER_HOST,
 }
+_UNKNOWN_AUTHORITY_CODES = frozenset({18, 19, 20, 21})
 _NOT_TLS = "the server does not speak TLS. Check the port; a server on loopback may need http://"
 _OLD_TLS = "the server offers only insecure TLS versions. It must offer TLS 1.2 or newer"
 _HANDSHAKE_ADVICE = {
@@ -45,10 +44,35 @@ _HANDSHAKE_ADVICE = {
 }
 
 
+def is_connection_failure(exc: Exception, connector: aiohttp.BaseConnector | None) -> bool:
+    """Whether an exception means that there is no answer: it is aiohttp's, or the connector's own.
+
+    The connectors of SOCKS libraries raise exceptions of their own. Other exceptions are those of
+    the caller's hooks and middleware, or Python's own, which are faults of a program.
+    """
+    if isinstance(exc, aiohttp.ClientError | OSError):
+        return True
+    if connector is None or type(exc).__module__ == "builtins":
+        return False
+    frames = [frame for frame, _ in walk_tb(exc.__traceback__)]
+    # The connector also calls trace hooks.
+    return any(frame.f_locals.get("self") is connector for frame in frames) and not any(
+        frame.f_globals.get("__name__") == "aiohttp.tracing" for frame in frames
+    )
+
+
+def is_encoding_failure(exc: BaseException) -> bool:
+    """Whether aiohttp cannot decompress an answer: the data is invalid, or there is no decoder."""
+    cause = exc.__cause__
+    return cause is not None and (
+        isinstance(cause, ContentEncodingError) or is_encoding_failure(cause)
+    )
+
+
 def to_library_error(
-    exc: aiohttp.ClientError | OSError, gonderim_id: int, base_url: str, timeout: float | None
+    exc: Exception, gonderim_id: int, base_url: str, timeout: float | None
 ) -> VairoSMSError:
-    """Return the library's error for an exception of aiohttp, without a reference to it."""
+    """Return the library's error for a connection failure, without a reference to it."""
     host = URL(base_url).host_port_subcomponent or ""
     what = f"gonderim {gonderim_id}"
     reason: ConnectionReason
@@ -58,34 +82,29 @@ def to_library_error(
             return VairoSMSTimeoutError(
                 f"{what}: no complete answer from {host}{within}", gonderim_id=gonderim_id
             )
-        case aiohttp.ClientPayloadError(__cause__=ContentEncodingError()):
+        case aiohttp.ClientError() if is_encoding_failure(exc):
             return VairoSMSResponseError(
                 f"{what}: the answer from {host} cannot be decompressed",
                 gonderim_id=gonderim_id,
+                retryable=True,
             )
         case aiohttp.ClientHttpProxyError():
             reason, why = "proxy", f"the proxy refused a connection to {host} (HTTP {exc.status})"
         case aiohttp.ClientResponseError():
             return VairoSMSResponseError(
-                f"{what}: the answer from {host} is not HTTP", gonderim_id=gonderim_id
+                f"{what}: the answer from {host} is not HTTP",
+                gonderim_id=gonderim_id,
+                retryable=True,
             )
         case _:
             reason, why = _no_answer(exc, host)
     return VairoSMSConnectionError(f"{what}: {why}", gonderim_id=gonderim_id, reason=reason)
 
 
-def _no_answer(exc: aiohttp.ClientError | OSError, host: str) -> tuple[ConnectionReason, str]:
+def _no_answer(exc: Exception, host: str) -> tuple[ConnectionReason, str]:
+    if (why := _tls_failure(exc, host)) is not None:
+        return "tls", why
     match exc:
-        case aiohttp.ClientConnectorCertificateError(
-            certificate_error=ssl.SSLCertVerificationError(verify_code=code, verify_message=problem)
-        ):
-            advice = _CERTIFICATE_ADVICE.get(code, f"was rejected: {problem}")
-            return "tls", f"the certificate of {host} {advice}"
-        case aiohttp.ClientConnectorSSLError(os_error=ssl.SSLError(reason=problem)):
-            advice = _HANDSHAKE_ADVICE.get(problem, f"the handshake failed ({problem})")
-            return "tls", f"no TLS connection to {host}: {advice}"
-        case aiohttp.ServerFingerprintMismatch():
-            return "tls", f"no TLS connection to {host}: its certificate is not the pinned one"
         case aiohttp.ClientConnectorDNSError():
             return "dns", f"the host name {host} cannot be resolved"
         case aiohttp.ClientProxyConnectionError():
@@ -93,9 +112,61 @@ def _no_answer(exc: aiohttp.ClientError | OSError, host: str) -> tuple[Connectio
         case aiohttp.ClientConnectorError(os_error=cause):
             why = cause.strerror or "closed by the server"
             return "connect", f"no connection to {host}: {why}"
+        case aiohttp.ClientOSError(__cause__=OSError() as cause):
+            return "connect", f"no connection to {host} ({type(cause).__name__})"
         case aiohttp.ClientPayloadError():
             return "cut", f"the connection to {host} was closed in the middle of the answer"
         case aiohttp.ClientConnectionError():
             return "cut", f"the connection to {host} was closed before the answer"
-        case _:
+        case aiohttp.ClientError() | OSError():
             return "other", f"no answer from {host} ({type(exc).__name__})"
+        case _:
+            why = f"the connector of the session raised {type(exc).__name__}"
+            return "connect", f"no connection to {host}: {why}"
+
+
+def _tls_failure(exc: Exception, host: str) -> str | None:
+    match exc:
+        case aiohttp.ClientConnectorCertificateError(
+            certificate_error=ssl.SSLCertVerificationError(verify_code=code, verify_message=problem)
+        ):
+            problem = _CERTIFICATE_PROBLEMS.get(code, f"was rejected: {problem}")
+            advice = f". {_authority_advice()}" if code in _UNKNOWN_AUTHORITY_CODES else ""
+            return f"the certificate of {host} {problem}{advice}"
+        case aiohttp.ClientConnectorSSLError(os_error=ssl.SSLError(reason=problem)):
+            advice = _HANDSHAKE_ADVICE.get(problem, f"the handshake failed ({problem})")
+            return f"no TLS connection to {host}: {advice}"
+        case aiohttp.ServerFingerprintMismatch():
+            return f"no TLS connection to {host}: its certificate is not the pinned one"
+        case _:
+            return None
+
+
+def _authority_advice() -> str:
+    """Return what to do about an unknown authority, from what SSL_CERT_FILE names."""
+    session = "or pass a session with an SSL context that trusts it"
+    path = os.environ.get("SSL_CERT_FILE")
+    if not path:
+        return (
+            "If it is your company's authority (for example for a proxy that inspects TLS), set "
+            f"SSL_CERT_FILE to its certificate file before Python starts, {session}"
+        )
+    problem = _certificate_file_problem(path)
+    if problem:
+        return f"SSL_CERT_FILE names {path}, {problem}. Correct it, {session}"
+    return (
+        f"{path}, which SSL_CERT_FILE names, does not contain it, or was set after Python started. "
+        f"Add the authority's certificate to that file, {session}"
+    )
+
+
+def _certificate_file_problem(path: str) -> str:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except FileNotFoundError:
+        return "which does not exist"
+    except ssl.SSLError:
+        return "which contains no certificate"
+    except OSError as exc:
+        return f"which cannot be read ({exc.strerror})"
+    return ""

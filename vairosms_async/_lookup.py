@@ -1,6 +1,7 @@
 """One lookup: its options, attempts and retries."""
 
 import logging
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import tzinfo
 from time import perf_counter
@@ -51,8 +52,19 @@ def _check_types(retry: object, rate_limiter: object, tz: object) -> None:
         raise TypeError(f'tz must be a tzinfo, such as ZoneInfo("Europe/Istanbul"), not {tz!r}')
 
 
-async def look_up(shared: Shared, options: Options, value: SupportsIndex | str) -> GonderimResult:
+async def look_up(
+    shared: Shared,
+    options: Options,
+    value: SupportsIndex | str,
+    on_error: Callable[[VairoSMSError], None] | None = None,
+) -> GonderimResult:
     """Look up one id, with retries. Return the record, or the error of the lookup.
+
+    Args:
+        shared: The state of the client.
+        options: The options of the client or sibling.
+        value: The id.
+        on_error: Called with the error of each failed attempt.
 
     Raises:
         VairoSMSAuthError: The panel refused the key, so no other lookup can succeed.
@@ -68,13 +80,32 @@ async def look_up(shared: Shared, options: Options, value: SupportsIndex | str) 
         outcome = await _attempt(shared, options, gonderim_id, attempt)
         if isinstance(outcome, Gonderim):
             shared.budget.deposit(retried=attempt > 1)
+            if outcome.unreadable or (outcome.log and outcome.log.unreadable):
+                _warn_of_unreadable_fields(shared, outcome)
             return GonderimResult(gonderim_id, outcome)
         _raise_if_refused(shared, outcome)
+        if on_error is not None:
+            on_error(outcome)
         delay = _next_delay(shared, options.retry, outcome, attempt)
         if delay is None:
             return GonderimResult(gonderim_id, error=outcome)
         await shared.sleep(delay)
         shared.ensure_usable()
+
+
+def _warn_of_unreadable_fields(shared: Shared, record: Gonderim) -> None:
+    """Warn of each unreadable field once per client. The value could be anything: not in a log."""
+    fields = dict(record.unreadable)
+    if record.log is not None:
+        fields |= {f"log.{name}": value for name, value in record.log.unreadable.items()}
+    for name in sorted(fields.keys() - shared.unreadable_fields):
+        shared.unreadable_fields.add(name)
+        _logger.warning(
+            "cannot read the field %s (%s) of gonderim %d: its value is in `unreadable`",
+            name,
+            type(fields[name]).__name__,
+            record.id,
+        )
 
 
 def _raise_if_refused(shared: Shared, error: VairoSMSError) -> None:

@@ -2,22 +2,33 @@
 
 import asyncio
 import heapq
+import logging
+import math
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
-from typing import SupportsIndex
+from typing import Protocol, SupportsIndex
 
 from attrs import define, frozen
 
 from ._bulk import END, AsyncIds, End, Ids, as_async, cancel_and_wait, stream
-from ._errors import VairoSMSResponseError, VairoSMSTimeoutError
+from ._errors import VairoSMSError, VairoSMSTimeoutError
 from ._models import Gonderim
 from ._result import GonderimResult
-from ._retry import is_temporary
 from ._shared import Shared
 from ._validate import check_seconds, check_timeout, parse_id
 
-LookUp = Callable[[SupportsIndex | str], Awaitable[GonderimResult]]
+_logger = logging.getLogger("vairosms_async")
+
+
+class LookUp(Protocol):
+    """Looks up one id, and passes the error of each failed attempt to `on_error`."""
+
+    def __call__(
+        self, id: SupportsIndex | str, /, *, on_error: Callable[[VairoSMSError], None] | None = None
+    ) -> Awaitable[GonderimResult]:
+        """Return the result."""
+        ...
 
 
 @frozen
@@ -64,20 +75,26 @@ async def wait(
         changes: Yield records that are not final, too: the first one, and each change of state.
     """
     schedule = _Schedule(shared, ids, intervals)
+    failures = _Failures()
 
     async def poll(given: SupportsIndex | str) -> GonderimResult | None:
         # The schedule yields its ids as int. True is an invalid id, although it equals 1.
         waiting = schedule.waits.get(given) if type(given) is int else None
         if waiting is None:
             return await look_up(given)  # an invalid id: returns its error
-        result = await _look_up_before(waiting.deadline, look_up, waiting.id)
-        if result is not None and _ends_wait(result):
-            schedule.drop(waiting)
-            return result
+        result = await _look_up_before(waiting, look_up)
+        if result is not None:
+            waiting.last_error = result.error
+            failures.record(waiting.id, result.error)
+            if _ends_wait(result):
+                failures.forget(waiting.id)
+                schedule.drop(waiting)
+                return result
         record, last = result and result.gonderim, waiting.last
         changed = record and (last is None or last.paket_durum != record.paket_durum)
         waiting.last = record or last
         if waiting.deadline is not None and _has_passed(waiting.deadline):
+            failures.forget(waiting.id)
             schedule.drop(waiting)
             return GonderimResult(waiting.id, error=_timeout_error(waiting, intervals.timeout))
         schedule.put_back(waiting)
@@ -99,6 +116,45 @@ class _Wait:
     interval: float
     deadline: float | None
     last: Gonderim | None = None
+    last_error: VairoSMSError | None = None
+
+    def note_error(self, error: VairoSMSError) -> None:
+        """Keep the error of an attempt, in case the deadline interrupts the poll."""
+        self.last_error = error
+
+
+class _Failures:
+    """Logs when the polls of one `wait_*` call begin to fail, and when all succeed again."""
+
+    INTERVAL = 60.0
+    """Minimum number of seconds between two warnings."""
+
+    def __init__(self) -> None:
+        self._failing: set[int] = set()
+        self._reported = False
+        self._quiet_until = -math.inf
+
+    def record(self, gonderim_id: int, error: VairoSMSError | None) -> None:
+        """Record the outcome of a poll: its error, or None if it succeeded."""
+        if error is None:
+            self._failing.discard(gonderim_id)
+            if self._reported and not self._failing:
+                self._warn(False, "the polls of a wait succeed again")
+        elif error.retryable:
+            self._failing.add(gonderim_id)
+            if not self._reported:
+                self._warn(True, "the polls of a wait fail, and it continues: %s", error)
+
+    def forget(self, gonderim_id: int) -> None:
+        """Forget an id whose wait has ended."""
+        self._failing.discard(gonderim_id)
+
+    def _warn(self, reported: bool, message: str, *args: VairoSMSError) -> None:
+        now = _now()
+        if now >= self._quiet_until:
+            self._quiet_until = now + self.INTERVAL
+            self._reported = reported
+            _logger.warning(message, *args)
 
 
 class _Schedule(AsyncIterator[SupportsIndex | str]):
@@ -187,16 +243,14 @@ class _Schedule(AsyncIterator[SupportsIndex | str]):
         return gonderim_id
 
 
-async def _look_up_before(
-    deadline: float | None, look_up: LookUp, gonderim_id: int
-) -> GonderimResult | None:
-    """Look up an id. Return None if the deadline passes first."""
-    if deadline is not None and _has_passed(deadline):
+async def _look_up_before(waiting: _Wait, look_up: LookUp) -> GonderimResult | None:
+    """Look up an id. Return None if its deadline passes first."""
+    if waiting.deadline is not None and _has_passed(waiting.deadline):
         return None
-    timeout = asyncio.timeout_at(deadline)
+    timeout = asyncio.timeout_at(waiting.deadline)
     try:
         async with timeout:
-            return await look_up(gonderim_id)
+            return await look_up(waiting.id, on_error=waiting.note_error)
     except TimeoutError:
         if not timeout.expired():
             raise
@@ -206,18 +260,19 @@ async def _look_up_before(
 def _ends_wait(result: GonderimResult) -> bool:
     if result.gonderim is not None:
         return result.gonderim.is_final
-    # An answer that is not the panel's may be a maintenance page, also under HTTP 200 and 403.
-    error = result.error
-    is_lasting = error is not None and not is_temporary(error)
-    return is_lasting and not isinstance(error, VairoSMSResponseError)
+    return result.error is not None and not result.error.retryable
 
 
 def _timeout_error(waiting: _Wait, timeout: float | None) -> VairoSMSTimeoutError:
-    last = "no record so far" if waiting.last is None else f"last {waiting.last.paket_durum.name}"
+    last, error, what = waiting.last, waiting.last_error, f"gonderim {waiting.id}: "
+    problems = [] if error is None else [f"the last poll failed: {str(error).removeprefix(what)}"]
+    if last is not None:
+        problems.append(f"last {last.paket_durum.name}")
     return VairoSMSTimeoutError(
-        f"gonderim {waiting.id}: not final within {timeout:g} s; {last}",
+        f"{what}not final within {timeout:g} s; {'; '.join(problems) or 'no record so far'}",
         gonderim_id=waiting.id,
-        last=waiting.last,
+        last=last,
+        last_error=error,
     )
 
 

@@ -5,7 +5,7 @@ import random
 
 from attrs import frozen
 
-from ._errors import VairoSMSAPIError, VairoSMSConnectionError, VairoSMSError
+from ._errors import VairoSMSAPIError, VairoSMSError, VairoSMSResponseError
 from ._validate import check_seconds, parse_count
 
 _logger = logging.getLogger("vairosms_async")
@@ -19,6 +19,9 @@ class RetryPolicy:
     errors (except TLS failures), timeouts, and HTTP 408, 429 and 5xx. The delay after attempt n is
     uniformly random from 0 to ``min(max_delay, initial_delay * 2 ** (n - 1))`` ("exponential
     back-off with full jitter"). ``Retry-After`` is added to it.
+
+    A `VairoSMSResponseError` is not retried: a maintenance page rarely ends within seconds. If its
+    `retryable` is True, ask again later.
 
     Attributes:
         attempts: Maximum number of requests per lookup (default 4). 1 means no retry.
@@ -88,19 +91,13 @@ def retry_delay(policy: RetryPolicy, error: VairoSMSError, attempt: int) -> floa
         attempt: Number of attempts so far, from 1.
     """
     retry_after = error.retry_after if isinstance(error, VairoSMSAPIError) else None
-    if attempt >= policy.attempts or not is_temporary(error):
+    # A page that is not the panel's is worth asking again later, but hardly within seconds.
+    if not error.retryable or isinstance(error, VairoSMSResponseError):
+        return None
+    if attempt >= policy.attempts:
         return None
     if retry_after is not None and retry_after > policy.max_retry_after:
         return None
     # 2 ** 62 is above every max_delay; 2 ** 1024 is too large for a float.
     back_off = min(policy.max_delay, policy.initial_delay * 2.0 ** min(attempt - 1, 62))
     return (retry_after or 0.0) + random.uniform(0.0, back_off)  # noqa: S311 (jitter)
-
-
-def is_temporary(error: VairoSMSError) -> bool:
-    """Whether another attempt may succeed."""
-    if isinstance(error, VairoSMSConnectionError):
-        return error.reason != "tls"
-    return isinstance(error, VairoSMSAPIError) and (
-        error.status in (408, 429) or error.status // 100 == 5
-    )

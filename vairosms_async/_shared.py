@@ -1,6 +1,8 @@
 """The state that a client and its `with_options` siblings share."""
 
 import asyncio
+import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +18,13 @@ from ._transport import Transport, open_session
 Tasks = set[asyncio.Task[Any]]
 
 CLOSED = "this VairoSMSClient is closed: create a new one"
+UNCLOSED = "Unclosed VairoSMSClient. Use `async with`, or await its close()"
+ANOTHER_LOOP = (
+    "this VairoSMSClient was used in another event loop, which has its connections. Use one client "
+    "per event loop: create it inside asyncio.run(). In Django, Flask and Celery, each call of "
+    "async_to_sync(), of an async view or of asyncio.run() may have a new event loop: create one "
+    "client per call, with `async with VairoSMSClient() as client:`"
+)
 
 
 @frozen
@@ -32,6 +41,18 @@ class ClientStats:
     retry_budget: float
 
 
+def _close_now(connector: aiohttp.BaseConnector) -> None:
+    # `close` closes the connections at once. What it returns only waits for them.
+    next(connector.close(abort_ssl=True).__await__(), None)
+
+
+def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
 class Slots(asyncio.Semaphore):
     """The semaphore that caps the lookups in flight."""
 
@@ -43,6 +64,9 @@ class Slots(asyncio.Semaphore):
 
 class Shared:
     """Session, event loop, slots, retry budget, pause, and the tasks of running bulks."""
+
+    # For `__del__`, if the constructor fails.
+    _transport: Transport | None = None
 
     def __init__(
         self, endpoint: Endpoint, session: aiohttp.ClientSession | None, max_concurrency: int
@@ -56,9 +80,27 @@ class Shared:
         self.budget: RetryBudget = RetryBudget()
         self.pause: Pause = Pause()
         self.key_refused: bool = False
+        self.unreadable_fields: set[str] = set()
         self._session = session
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._transport: Transport | None = None
+
+    # Here and not in the client, since a sibling keeps the session in use.
+    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
+        loop, transport = self._loop, self._transport
+        if loop is None or transport is None or self._session is not None:
+            return
+        session = transport.session
+        connector = session.connector
+        if connector is None or session.closed:
+            return
+        session.detach()  # otherwise aiohttp warns of the session, too
+        if loop.is_closed() or _runs_here(loop):
+            _close_now(connector)
+        else:  # Python may collect garbage in another thread
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_close_now, connector)
+        loop.call_exception_handler({"message": UNCLOSED, "base_url": self.endpoint.base_url})
+        _warn(f"{UNCLOSED} ({self.endpoint.base_url})", ResourceWarning, source=self)
 
     def stats(self) -> ClientStats:
         """Return the current figures."""
@@ -78,10 +120,7 @@ class Shared:
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
-            raise RuntimeError(
-                "this VairoSMSClient was used in another event loop, which has its connections: "
-                "create one client inside each asyncio.run()"
-            )
+            raise RuntimeError(ANOTHER_LOOP)
 
     def transport(self) -> Transport:
         """Return the transport. The first call opens the session, in the running loop."""

@@ -8,13 +8,14 @@ import traceback
 from datetime import tzinfo
 
 import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from ._deadlines import Deadlines
 from ._endpoint import Endpoint
 from ._errors import VairoSMSError, VairoSMSResponseError
-from ._failures import to_library_error
+from ._failures import is_connection_failure, is_encoding_failure, to_library_error
 from ._models import Gonderim
 from ._version import __version__
 from ._wire import read_answer
@@ -24,6 +25,8 @@ MAX_BODY = 1024 * 1024
 
 HEADERS = {
     "Accept": "application/json",
+    # aiohttp also offers br and zstd, for which it may find a library that is too old.
+    "Accept-Encoding": "gzip, deflate",
     "User-Agent": f"vairosms-async/{__version__} aiohttp/{aiohttp.__version__}",
 }
 
@@ -68,7 +71,10 @@ def _without_url(
     cls = aiohttp.ClientHttpProxyError if from_proxy else aiohttp.ClientResponseError
     # The original message is the server's text and may contain the key.
     info = aiohttp.RequestInfo(URL(), "GET", CIMultiDictProxy(CIMultiDict[str]()), URL())
-    return cls(info, (), status=exc.status, message="the answer is not the panel's")
+    plain = cls(info, (), status=exc.status, message="the answer is not the panel's")
+    if is_encoding_failure(exc):
+        plain.__cause__ = ContentEncodingError("no decoder")
+    return plain
 
 
 def _keep_read_buffers_in_the_heap() -> None:
@@ -141,23 +147,32 @@ class Transport:
                     middlewares=self._middlewares,
                 )
                 body = await _read(response)
-        except (aiohttp.ClientError, OSError) as exc:
+        except Exception as exc:
+            if not is_connection_failure(exc, self.session.connector):
+                raise
             return to_library_error(exc, gonderim_id, self._endpoint.base_url, timeout)
         finally:
             self._deadlines.finish(deadline)
         status, headers = response.status, response.headers
-        if body is None:
-            return VairoSMSResponseError(
-                f"gonderim {gonderim_id}: HTTP {status}, not the panel's answer: "
-                f"more than {MAX_BODY} bytes",
-                gonderim_id=gonderim_id,
-                status=status,
-            )
-        return read_answer(gonderim_id, status, headers, self._endpoint.scrub(body), tz=tz)
+        if isinstance(body, bytes):
+            return read_answer(gonderim_id, status, headers, self._endpoint.scrub(body), tz=tz)
+        return VairoSMSResponseError(
+            f"gonderim {gonderim_id}: HTTP {status}, {body}",
+            gonderim_id=gonderim_id,
+            status=status,
+            retryable=body is _TOO_LONG,
+        )
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """Return the body, or None if it is longer than `MAX_BODY`.
+_TOO_LONG = f"not the panel's answer: more than {MAX_BODY} bytes"
+_STREAMED = (
+    "but a middleware, trace hook or response_class of the session has streamed the body. "
+    "Call its read(), text() or json() there instead, which keep the body"
+)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes | str:
+    """Return the body, or a text that says why not: it is longer than `MAX_BODY`, or gone.
 
     The end of the body releases the connection. Otherwise it is closed: after an error, for a long
     body, and after HTTP 101, for which aiohttp keeps the connection.
@@ -165,16 +180,19 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     chunks: list[bytes] = []
     size = 0
     try:
+        # Private: the public read() fails if a middleware has also released the response.
+        if (already_read := getattr(response, "_body", None)) is not None:
+            return already_read if len(already_read) <= MAX_BODY else _TOO_LONG
         while not response.content.at_eof():
             chunk = await response.content.readany()
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_BODY:
-                return None
+                return _TOO_LONG
     finally:
         if response.connection is not None:
             response.close()
-    return b"".join(chunks)
+    return b"".join(chunks) if size == response.content.total_bytes else _STREAMED
 
 
 def _without_frames(exc: BaseException) -> BaseException:

@@ -1,7 +1,8 @@
 """Read an answer: (id asked, status, headers, body) to a record or an error. Pure, no I/O.
 
-PHP panels send JSON as ``text/html``, after a byte order mark or a PHP warning, and answer
-``durum: false`` under HTTP 200. The charset in the headers is ignored: JSON is UTF-8.
+PHP panels send JSON as ``text/html``, with a byte order mark, PHP warnings or comments around it,
+and answer ``durum: false`` under HTTP 200. The charset of the headers is ignored: JSON is UTF-8,
+and bytes that are not UTF-8 are windows-1254.
 """
 
 import json
@@ -9,9 +10,9 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn
+from typing import Any
 
-from ._convert import read_bool, structure
+from ._convert import structure
 from ._errors import (
     VairoSMSAPIError,
     VairoSMSAuthError,
@@ -23,6 +24,8 @@ from ._errors import (
     truncate,
 )
 from ._models import Gonderim
+from ._validate import quote
+from ._values import decode_json, read_bool, read_object_or_none
 
 KODLAR = frozenset(
     {
@@ -41,9 +44,8 @@ API_KEY_HATALI = "Gönderilen api_key bilgisi hatalı, lütfen kontrol edin."
 _EXCERPT_LENGTH = 200
 _ACIKLAMA_LENGTH = 500
 
-# The start of the JSON if other output comes before it.
-_ANSWER_START = re.compile(r'\{\s*"(?:durum|aciklama)"\s*:')
-_JSON_BLANKS = " \t\n\r"
+# The start of an answer in other output.
+_ANSWER_START = re.compile(r'\{[^{}]*?"(?:durum|aciklama)"\s*:')
 _SECONDS = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?")
 
 # These mean the same from the panel, its web server or a proxy in between.
@@ -67,7 +69,9 @@ def read_answer(
         body: The body, decompressed and without the API key.
         tz: The zone of the panel's times; None returns naive datetimes.
     """
-    durum, aciklama, problem = None, None, ""
+    durum: bool | None = None
+    aciklama: Any = None
+    problem = ""
     try:
         durum, aciklama = _parse(body)
     except RecursionError:
@@ -77,12 +81,12 @@ def read_answer(
 
     if durum and status == 200:
         try:
-            record = structure(aciklama, tz, "aciklama.")
+            record = structure(aciklama, tz)
             if record.id == gonderim_id:
                 return record
-            problem = f"aciklama.id: the record is of packet {_one_line(str(record.id))}"
+            problem = f"aciklama.id: the record is of packet {quote(record.id)}"
         except ValueError as exc:
-            problem = str(exc)
+            problem = "; ".join(f"aciklama.{message}" for message in exc.args)
     elif status // 100 == 3:
         problem = "a redirect, which the client does not follow. Check base_url"
     elif durum is False or status in _CLEAR_STATUSES or status // 100 == 5:
@@ -95,13 +99,14 @@ def read_answer(
         gonderim_id=gonderim_id,
         status=status,
         excerpt=_excerpt(body),
+        retryable=durum is None,  # the answer is no record, such as a maintenance page
     )
 
 
 def _excerpt(body: bytes) -> str:
     # UTF-16 has a NUL next to each letter, so the key in it would not be recognized.
     start = body[: 16 * _EXCERPT_LENGTH]
-    return "" if b"\0" in start else _one_line(start.decode(errors="replace"))
+    return "" if b"\0" in start else _one_line(_decode(start))
 
 
 def _refusal(
@@ -117,7 +122,9 @@ def _refusal(
     elif status // 100 == 5:
         kind = VairoSMSServerError
     reason = _one_line(aciklama) if aciklama else "the panel gives no reason"
-    if problem:
+    if problem and status == 404:
+        reason = f"not the panel's answer: {problem}. base_url may be wrong: check it"
+    elif problem:
         reason += f" ({problem})"
     return kind(
         f"gonderim {gonderim_id}: HTTP {status}: {reason}",
@@ -131,61 +138,77 @@ def _refusal(
 
 
 def _parse(body: bytes) -> tuple[bool, Any]:
-    """Return ``durum`` and ``aciklama`` of a body. If ``durum`` is false, the latter is a text.
+    """Return ``durum`` and ``aciklama``: an object if ``durum`` is true, otherwise a text or None.
 
     Raises:
         ValueError: The body is not the panel's JSON. The message says why.
         RecursionError: The JSON is nested too deeply.
     """
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        raise ValueError("the body is not UTF-8") from None
-    if not text.startswith("{"):
-        text = _without_prologue(text)
-    answer, end = _decoder.raw_decode(text)
-    if end != len(text) and text[end:].strip(_JSON_BLANKS):
-        raise json.JSONDecodeError("Extra data", text, end)
-    if answer.get("durum") is True:  # the usual case
-        return True, answer.get("aciklama")
+    answer = _find_answer(_decode(body))
+    durum, aciklama = answer.get("durum"), answer.get("aciklama")
+    if durum is True and type(aciklama) is dict:  # the documented form
+        return True, answer["aciklama"]
     if "durum" not in answer:
         raise ValueError("durum: missing")
     try:
-        durum = read_bool(answer["durum"])
-    except ValueError as exc:
-        raise ValueError(f"durum: {exc}") from None
-    aciklama = answer.get("aciklama")
-    if not durum and not isinstance(aciklama, str):
+        durum = read_bool(durum)
+    except ValueError:
+        raise ValueError(f"durum: {quote(durum)} is not true or false") from None
+    if durum:
+        return True, _one_record(aciklama)
+    if not isinstance(aciklama, str):
         aciklama = json.dumps(aciklama, ensure_ascii=False) if aciklama else None
-    return durum, aciklama
+    return False, aciklama
 
 
-def _without_prologue(text: str) -> str:
-    """Remove text before the JSON: blanks, a byte order mark, a PHP warning."""
-    if not text.strip():
+def _one_record(aciklama: Any) -> Mapping[str, Any]:
+    try:
+        record = read_object_or_none(aciklama)
+    except ValueError:
+        record = None
+    if record is None:
+        raise ValueError(f"aciklama: {quote(aciklama, length=60)} is not one record")
+    return record
+
+
+def _find_answer(text: str) -> dict[str, Any]:
+    """Return the JSON object in a text. Ignore the text before it and after it."""
+    answer: dict[str, Any]
+    answer, end = decode_json(text, _find_start(text))
+    # PHP prints notices, and web servers comments, after the JSON.
+    while end < len(text) and (match := _ANSWER_START.search(text, end)):
+        other, end = decode_json(text, match.start())
+        if other != answer:
+            raise ValueError("two different answers")
+    return answer
+
+
+def _find_start(text: str) -> int:
+    """Return where the JSON object starts: after a byte order mark, blanks, a PHP warning."""
+    if text.startswith("{"):
+        return 0
+    rest = text.removeprefix("\ufeff").lstrip()
+    if rest.startswith("{"):
+        return len(text) - len(rest)
+    if match := _ANSWER_START.search(text):
+        return match.start()
+    if not rest:
         raise ValueError("the body is empty")
-    text = text.removeprefix("\ufeff").lstrip(_JSON_BLANKS)
-    if text.lstrip().startswith("{"):
-        return text
-    start = _ANSWER_START.search(text)
-    if start is None:
-        raise ValueError("an HTML page" if text.lstrip().startswith("<") else "not JSON")
-    return text[start.start() :]
+    raise ValueError("an HTML page" if rest.startswith("<") else "not JSON")
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # JSON does not say which of two ids would count.
-    read = dict(pairs)
-    if len(read) != len(pairs):
-        raise ValueError("JSON with the same key twice in an object")
-    return read
+def _decode(body: bytes) -> str:
+    """Decode UTF-8. Bytes that are not UTF-8 are windows-1254, the Turkish code page."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return body.decode(errors="surrogateescape").translate(_WINDOWS_1254)
 
 
-def _no_constants(name: str) -> NoReturn:
-    raise ValueError(f"JSON with the value {name}")
-
-
-_decoder = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+_WINDOWS_1254 = {
+    0xDC00 + byte: bytes([byte]).decode("windows-1254", "replace") for byte in range(0x80, 0x100)
+}
+"""From the surrogates of "surrogateescape", one for each invalid byte."""
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

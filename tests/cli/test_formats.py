@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cli.result_samples import CHECKED_AT, CSV, FINISHED, JSONL, RESULTS
+from tests.cli.result_samples import CHECKED_AT, CSV, DRIFTED, FINISHED, JSONL, RESULTS
 from tests.helpers import example_packet
-from vairosms_async import (
-    GonderimResult,
-)
+from vairosms_async import GonderimResult, gonderim_from_dict
 from vairosms_async.cli.formats import FORMATS, Entry, entry_of
 
 
@@ -56,6 +54,21 @@ def test_entry_of_a_result():
     assert entry_of(7, RESULTS["error with a code"]).error == "VairoSMSAPIError MESSAGE_TOO_LONG"
     assert entry_of(7, RESULTS["server error"]).error == "VairoSMSServerError 503"
     assert entry_of(7, RESULTS["wait timeout"]).durum == 0
+
+
+def test_json_line_holds_extra_and_unreadable_values():
+    assert gonderim_from_dict(json_row(RESULTS["drifted"])["gonderim"]) == DRIFTED
+
+
+def test_csv_cells_of_missing_and_unreadable_values_are_empty():
+    row = csv_row(RESULTS["only id and state"])
+    empty = ("sms_baslik", "numara_toplam", "kredi_toplam", "created_at", "hata_kodu", "log_mesaj")
+    assert {row[column] for column in empty} == {""}
+    assert (row["paket_durum"], row["durum"]) == ("-1", "HATALI")
+
+    row = csv_row(RESULTS["drifted"])
+    assert {row[name] for name in ("kredi_toplam", "gecerlilik_suresi", "sms_baslik")} == {""}
+    assert row["created_at"] == "2016-07-21 14:40:16.500000+00:00"
 
 
 def test_json_line_holds_the_record_or_the_error():

@@ -5,7 +5,7 @@ import re
 import attrs
 import pytest
 
-from tests.cli.result_samples import FAILED_PACKET, FINISHED
+from tests.cli.result_samples import DRIFTED, FAILED_PACKET, FINISHED, ONLY_STATE
 from tests.cli.screens import NOT_FOUND, UNKNOWN_STATE, printed, screen
 from vairosms_async import (
     GonderimResult,
@@ -26,6 +26,18 @@ def test_table_fits_the_width(width):
     assert re.search(r"^ +INVALID_SOURCE_ADDRESS", text, re.MULTILINE)
     assert text.endswith("\ngonderim 9999: HTTP 404\n")
     assert all(len(line) <= width for line in text.splitlines())
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_missing_and_unreadable_fields_are_shown_as_unknown(width):
+    out = screen(width)
+    show_packets(out, [GonderimResult(7, ONLY_STATE), GonderimResult(61, DRIFTED)])
+    text = printed(out)
+    assert "None" not in text
+    assert "HATALI" in text
+    assert re.search(r"\? numbers" if width == 80 else r"Numbers +\?", text)
+    assert re.search(r"\? credits" if width == 80 else r"Credits +\?", text)
+    assert "14:40:16.500000+00:00" in text
 
 
 @pytest.mark.parametrize("width", [34, 40, 79])

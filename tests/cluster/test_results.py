@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tests.cluster.helpers import CAP, cluster_of, collect_results, start_check
-from tests.helpers import KEY, assert_no_key
-from vairosms_async import VairoSMSInvalidIdError, VairoSMSNotFoundError
+from tests.helpers import KEY, assert_no_key, example_packet
+from vairosms_async import VairoSMSInvalidIdError, VairoSMSNotFoundError, gonderim_from_dict
 from vairosms_async.cluster import bulk_check
 from vairosms_async.cluster._worker import PanelPlugin
 from vairosms_async.sandbox import SandboxPanel
@@ -49,6 +49,18 @@ async def test_yields_an_error_for_an_invalid_id(panel, cluster, partition_size)
     assert {type(result.error) for result in failed} == {VairoSMSInvalidIdError}
     assert len(failed) == 5
     assert_no_key(repr(results) + pickle.dumps(results).decode("latin-1"))
+
+
+async def test_extra_and_unreadable_values_survive_the_cluster(panel, cluster):
+    changes = {"operator": {"ad": "x"}, "kredi_toplam": "çok", "log": {"id": "y", "z": [1]}}
+    panel.add_gonderim(example_packet(52) | changes)
+    drifted, documented = sorted(
+        await collect_results(panel, cluster, [52, 61]), key=lambda result: result.id
+    )
+    assert drifted.gonderim == gonderim_from_dict(example_packet(52) | changes)
+    assert drifted.gonderim.extra == {"operator": {"ad": "x"}}
+    assert drifted.gonderim.unreadable == {"kredi_toplam": "çok"}
+    assert documented.gonderim.extra is documented.gonderim.log.unreadable
 
 
 async def test_yields_an_error_for_an_unknown_id(panel, cluster):

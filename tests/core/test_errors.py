@@ -25,15 +25,19 @@ API_ATTRIBUTES = {
     "kod": "MISSING_MESSAGE",
     "retry_after": 2.5,
 }
+LAST_ERROR = VairoSMSServerError("gonderim 52: HTTP 503", gonderim_id=52, status=503)
 ATTRIBUTES_AND_BASES = {
-    VairoSMSError: ({}, (Exception,)),
+    VairoSMSError: ({"retryable": True}, (Exception,)),
     VairoSMSInvalidIdError: ({}, (VairoSMSError, ValueError)),
     VairoSMSConnectionError: ({"reason": "dns"}, (VairoSMSError, ConnectionError)),
     VairoSMSTimeoutError: (
         {"reason": "timeout", "last": "kayıt"},
         (VairoSMSConnectionError, TimeoutError),
     ),
-    VairoSMSResponseError: ({"status": 200, "excerpt": "<html>"}, (VairoSMSError,)),
+    VairoSMSResponseError: (
+        {"status": 200, "excerpt": "<html>", "retryable": True},
+        (VairoSMSError,),
+    ),
     VairoSMSAPIError: (API_ATTRIBUTES, (VairoSMSError,)),
     VairoSMSAuthError: (API_ATTRIBUTES, (VairoSMSAPIError,)),
     VairoSMSNotFoundError: (API_ATTRIBUTES, (VairoSMSAPIError,)),
@@ -68,7 +72,44 @@ def test_error_pickles_and_copies_without_loss(cls):
         assert type(duplicate) is cls
         assert str(duplicate) == "gonderim 52: olmadı"
         assert duplicate.args == error.args
-        assert vars(duplicate) == attributes | {"__notes__": ["a note"]}
+        assert vars(duplicate).items() >= attributes.items()
+        assert vars(duplicate) == vars(error)
+        assert duplicate.__notes__ == ["a note"]
+
+
+def test_a_timeout_keeps_the_error_of_the_last_poll_in_pickles_and_deep_copies():
+    error = VairoSMSTimeoutError("geç", last_error=LAST_ERROR)
+    for duplicate in (copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+        assert type(duplicate.last_error) is VairoSMSServerError
+        assert vars(duplicate.last_error) == vars(LAST_ERROR)
+
+
+@pytest.mark.parametrize(
+    ("error", "retryable"),
+    [
+        pytest.param(VairoSMSError(), False, id="base class"),
+        pytest.param(VairoSMSInvalidIdError(), False, id="invalid id"),
+        pytest.param(VairoSMSConnectionError(reason="dns"), True, id="dns"),
+        pytest.param(VairoSMSConnectionError(reason="cut"), True, id="cut"),
+        pytest.param(VairoSMSConnectionError(reason="tls"), False, id="TLS"),
+        pytest.param(VairoSMSTimeoutError(), True, id="timeout"),
+        pytest.param(VairoSMSResponseError(), False, id="response"),
+        pytest.param(VairoSMSAPIError(status=400), False, id="400"),
+        pytest.param(VairoSMSAPIError(status=200), False, id="refusal under 200"),
+        pytest.param(VairoSMSAPIError(status=408), True, id="408"),
+        pytest.param(VairoSMSRateLimitError(status=429), True, id="429"),
+        pytest.param(VairoSMSServerError(status=500), True, id="500"),
+        pytest.param(VairoSMSServerError(status=599), True, id="599"),
+        pytest.param(VairoSMSAPIError(status=600), False, id="600"),
+        pytest.param(VairoSMSNotFoundError(status=404), False, id="404"),
+        pytest.param(VairoSMSAuthError(status=401), False, id="401"),
+        pytest.param(VairoSMSAuthError(status=500), False, id="wrong key under 500"),
+    ],
+)
+def test_retryable_says_whether_the_lookup_is_worth_another_try_later(error, retryable):
+    assert error.retryable is retryable
+    for duplicate in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert duplicate.retryable is retryable
 
 
 @pytest.mark.parametrize("cls", ATTRIBUTES_AND_BASES)
@@ -81,6 +122,7 @@ def test_error_needs_no_argument(cls):
 def test_attributes_have_defaults():
     assert VairoSMSConnectionError().reason == "other"
     assert (VairoSMSTimeoutError().reason, VairoSMSTimeoutError().last) == ("timeout", None)
+    assert VairoSMSTimeoutError().last_error is None
     assert (VairoSMSResponseError().status, VairoSMSResponseError().excerpt) == (None, "")
     assert VairoSMSAPIError().status == 0
 

@@ -21,6 +21,7 @@ from vairosms_async import (
     RetryPolicy,
     VairoSMSClient,
     VairoSMSConnectionError,
+    VairoSMSResponseError,
     VairoSMSTimeoutError,
 )
 from vairosms_async._failures import to_library_error
@@ -70,6 +71,23 @@ async def test_a_lost_connection_is_one_request_and_one_error(serve_once):
     assert type(error) is VairoSMSConnectionError
     assert error.reason == "cut"
     assert connections == 1
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
+async def test_an_answer_without_its_decoder_or_with_invalid_data_cannot_be_decompressed(encoding):
+    response = http_response(answer_body(), "200 OK", f"Content-Encoding: {encoding}")
+    async with raw_server(serve_bytes(response)) as base_url:
+        error = await lookup_once(base_url)
+    assert type(error) is VairoSMSResponseError
+    assert "cannot be decompressed" in str(error)
+    assert error.retryable
+
+
+async def test_an_answer_that_is_not_http_is_retryable():
+    async with raw_server(serve_bytes(b"220 smtp.example ESMTP\r\n\r\n")) as base_url:
+        error = await lookup_once(base_url)
+    assert "is not HTTP" in str(error)
+    assert error.retryable
 
 
 async def assert_proxy_error(proxy):

@@ -114,6 +114,78 @@ async def test_rejects_a_self_signed_certificate(ca):
     assert "SSL_CERT_FILE" in str(error)
 
 
+def no_file(folder):
+    return folder / "ca.pem"
+
+
+def a_folder(folder):
+    return folder
+
+
+def empty_file(folder):
+    path = folder / "ca.pem"
+    path.write_bytes(b"")
+    return path
+
+
+def text_file(folder):
+    path = folder / "ca.pem"
+    path.write_text("-----BEGIN CERTIFICATE-----\nbozuk\n-----END CERTIFICATE-----\n")
+    return path
+
+
+def another_authority(folder):
+    path = folder / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make_file", "why"),
+    [
+        pytest.param(None, "set SSL_CERT_FILE to its certificate file", id="unset"),
+        pytest.param(no_file, "SSL_CERT_FILE names {path}, which does not exist", id="no file"),
+        pytest.param(a_folder, "SSL_CERT_FILE names {path}, which cannot be read", id="unreadable"),
+        pytest.param(
+            empty_file, "SSL_CERT_FILE names {path}, which contains no certificate", id="empty"
+        ),
+        pytest.param(
+            text_file, "SSL_CERT_FILE names {path}, which contains no certificate", id="no PEM"
+        ),
+        pytest.param(
+            another_authority,
+            "{path}, which SSL_CERT_FILE names, does not contain it",
+            id="another authority",
+        ),
+    ],
+)
+async def test_the_certificate_error_says_what_ssl_cert_file_names(
+    ca, tmp_path, monkeypatch, make_file, why
+):
+    path = make_file and make_file(tmp_path)
+    if path is None:
+        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    else:
+        monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    context = server_context(ca.issue_cert("127.0.0.1"))
+    async with raw_server(serve_answer, ssl=context) as base_url:
+        error = await connection_error(base_url)
+    assert error.reason == "tls"
+    assert not error.retryable
+    assert "is signed by an unknown authority" in str(error)
+    assert why.format(path=path) in str(error)
+
+
+async def test_only_an_error_about_an_authority_mentions_ssl_cert_file(ca):
+    context = server_context(ca.issue_cert("127.0.0.1", **valid_in(2020)))
+    async with (
+        session_that_trusts(ca) as session,
+        raw_server(serve_answer, ssl=context) as base_url,
+    ):
+        error = await connection_error(base_url, session)
+    assert "SSL_CERT_FILE" not in str(error)
+
+
 async def test_rejects_a_certificate_other_than_the_pinned_one(ca):
     context = server_context(ca.issue_cert("127.0.0.1"))
     connector = aiohttp.TCPConnector(ssl=aiohttp.Fingerprint(bytes(32)))

@@ -171,8 +171,31 @@ async def test_records_that_came_before_a_refused_key_are_returned(panel):
     assert all(isinstance(outcome, Gonderim) for outcome in outcomes[1:26])
     refused = outcomes[30]
     assert type(refused) is VairoSMSAuthError
-    assert all(outcome is refused for outcome in outcomes[40:])
     assert panel.requests < 40
+    rest = outcomes[40:]
+    assert {type(outcome) for outcome in rest} == {VairoSMSAuthError}
+    assert [outcome.gonderim_id for outcome in rest] == list(range(40, 500))
+
+
+async def test_after_a_refused_key_each_id_has_its_own_error(mocked):
+    mocked.get(
+        "https://vairosms.com/Panel/api/v1/GonderimBilgisi/1?api_key=test-key",
+        status=401,
+        body=b'{"durum": false, "aciklama": "olmaz"}',
+    )
+    async with VairoSMSClient("test-key", max_concurrency=1) as client:
+        outcomes = await client.gather_gonderimler([1, 7, "x", 8], return_exceptions=True)
+    first, seventh, invalid, eighth = outcomes
+    assert type(invalid) is VairoSMSInvalidIdError
+    assert [error.gonderim_id for error in (first, seventh, eighth)] == [1, 7, 8]
+    assert str(first) == "gonderim 1: HTTP 401: olmaz"
+    assert str(seventh) == (
+        "gonderim 7: no result, since the panel refused the API key (gonderim 1: HTTP 401: olmaz)"
+    )
+    assert (eighth.status, eighth.aciklama, eighth.retryable) == (401, "olmaz", False)
+    seventh.add_note("a note")
+    assert not hasattr(first, "__notes__")
+    assert not hasattr(eighth, "__notes__")
 
 
 async def test_records_that_came_together_with_a_refused_key_are_returned():

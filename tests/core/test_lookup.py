@@ -49,6 +49,7 @@ async def test_lookup_sends_one_get_without_body_or_redirects(mocked, client):
     [request] = requests_sent(mocked)
     assert request.kwargs["headers"] == {
         "Accept": "application/json",
+        "Accept-Encoding": "gzip, deflate",
         "User-Agent": f"vairosms-async/{vairosms_async.__version__} aiohttp/{aiohttp.__version__}",
     }
     assert request.kwargs["allow_redirects"] is False

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections.abc import Mapping
 from datetime import timedelta
 
 import attrs
@@ -92,3 +93,76 @@ def test_a_record_is_final_if_its_state_is():
 
 def test_gecerlilik_suresi_is_a_timedelta():
     assert gonderim_from_dict(example_packet(61)).gecerlilik_suresi == timedelta(hours=24)
+
+
+def drifted_record():
+    return gonderim_from_dict(example_packet(61) | {"operator": ["x"], "kredi_toplam": "çok"})
+
+
+@pytest.mark.parametrize("name", ["extra", "unreadable"])
+def test_raw_fields_are_read_only_mappings(name):
+    raw = getattr(drifted_record(), name)
+    assert isinstance(raw, Mapping)
+    assert dict(raw) == raw
+    assert repr(raw) == repr(dict(raw))
+    with pytest.raises(TypeError):
+        raw["id"] = 1
+    with pytest.raises(TypeError):
+        del raw["operator"]
+    assert not hasattr(raw, "__dict__")
+
+
+@pytest.mark.parametrize("name", ["extra", "unreadable"])
+def test_raw_fields_do_not_change_with_the_mapping_that_they_came_from(name):
+    given = {"a": 1}
+    record = attrs.evolve(drifted_record(), **{name: given})
+    given["b"] = 2
+    assert getattr(record, name) == {"a": 1}
+
+
+@pytest.mark.parametrize("name", ["extra", "unreadable"])
+def test_raw_fields_count_for_equality_but_not_for_the_hash(name):
+    record, same = drifted_record(), drifted_record()
+    other = attrs.evolve(record, **{name: {"operator": ["y"]}})
+    assert record == same
+    assert record != other
+    assert hash(record) == hash(same) == hash(other)
+    assert len({record, same, other}) == 2
+
+    log, other_log = GonderimLog(id=1), GonderimLog(id=1, **{name: {"a": [1]}})
+    assert log != other_log
+    assert hash(log) == hash(other_log)
+
+
+DUPLICATES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    **{
+        f"pickle {protocol}": lambda value, protocol=protocol: pickle.loads(
+            pickle.dumps(value, protocol)
+        )
+        for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)
+    },
+}
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
+def test_raw_fields_survive_copy_and_pickle(duplicate):
+    record = duplicate(drifted_record())
+    assert record == drifted_record()
+    assert (record.extra, record.unreadable) == ({"operator": ["x"]}, {"kredi_toplam": "çok"})
+    with pytest.raises(TypeError):
+        record.extra["a"] = 1
+
+
+def test_a_deep_copy_shares_no_value_of_extra():
+    record = drifted_record()
+    assert copy.deepcopy(record).extra["operator"] is not record.extra["operator"]
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
+def test_all_empty_raw_fields_are_one_object(duplicate):
+    record = gonderim_from_dict(example_packet(61))
+    records = [record, duplicate(record), gonderim_from_dict({"id": 1, "paket_durum": 0})]
+    records += [record.log, duplicate(record.log), GonderimLog(), GonderimLog(extra={})]
+    assert len({id(raw) for one in records for raw in (one.extra, one.unreadable)}) == 1

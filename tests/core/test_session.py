@@ -1,6 +1,7 @@
 """The client's session and event loop."""
 
 import asyncio
+import gc
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.helpers import KEY, assert_no_key
 from vairosms_async import VairoSMSClient
+from vairosms_async.sandbox import SandboxPanel
 
 
 async def test_opens_its_session_at_the_first_lookup_and_closes_it(panel, opened_sessions):
@@ -89,21 +91,117 @@ async def test_rejects_use_from_another_event_loop(panel):
 
 
 NEVER_CLOSED = """
-import asyncio
+import asyncio, gc, sys, threading
 from tests.helpers import KEY
 from vairosms_async import VairoSMSClient
 from vairosms_async.sandbox import SandboxPanel
 
-async def main():
-    async with SandboxPanel(KEY) as panel:
-        await VairoSMSClient(KEY, base_url=panel.base_url).get_gonderim(52)
+clients = []
 
-asyncio.run(main(), debug=True)
+async def main(how):
+    async with SandboxPanel(KEY) as panel:
+        clients.append(VairoSMSClient(KEY, base_url=panel.base_url))
+        await clients[0].get_gonderim(52)
+        if how == "sibling":
+            clients[0] = clients[0].with_options(timeout=5)
+            gc.collect()
+            await clients[0].get_gonderim(61)
+            print("the sibling works")
+        if how == "cycle":
+            clients[0].itself = clients[0]
+        if how == "another thread":
+            await asyncio.to_thread(clients.clear)
+            await asyncio.sleep(0.05)
+        if how != "closed loop":
+            clients.clear()
+            gc.collect()
+
+asyncio.run(main(sys.argv[1]), debug=True)
+clients.clear()
 """
 
 
-def test_aiohttp_warns_of_a_client_that_was_not_closed_without_the_key():
-    command = [sys.executable, "-X", "dev", "-c", NEVER_CLOSED]
+@pytest.mark.parametrize("how", ["same loop", "sibling", "cycle", "another thread", "closed loop"])
+def test_an_unclosed_client_warns_once_by_its_name_and_without_the_key(how):
+    command = [sys.executable, "-X", "dev", "-c", NEVER_CLOSED, how]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True)
-    assert "Unclosed client session" in done.stderr
+    assert done.stderr.count("ResourceWarning: Unclosed VairoSMSClient") == 1
+    assert "Unclosed c" not in done.stderr  # aiohttp's "client session", "connector", "connection"
+    assert "Task was destroyed" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert ("the sibling works" in done.stdout) is (how == "sibling")
     assert_no_key(done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("in_thread", [False, True], ids=["same thread", "another thread"])
+async def test_an_unclosed_client_warns_and_closes_its_connections(
+    panel, opened_sessions, in_thread
+):
+    contexts = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: contexts.append(context))
+    clients = [VairoSMSClient(KEY, base_url=panel.base_url)]
+    await clients[0].get_gonderim(52)
+    [session] = opened_sessions
+    connector = session.connector
+
+    async def drop_the_client():
+        if in_thread:
+            await asyncio.to_thread(clients.clear)
+        else:
+            clients.clear()
+        gc.collect()
+        await asyncio.sleep(0.05)
+
+    with pytest.warns(ResourceWarning, match="Unclosed VairoSMSClient") as caught:
+        await drop_the_client()
+    assert len(caught) == 1
+    [context] = contexts
+    assert "Unclosed VairoSMSClient" in context["message"]
+    assert context["base_url"] == panel.base_url
+    assert session.closed
+    assert connector.closed
+
+
+def test_an_unclosed_client_of_a_closed_event_loop_warns(caplog):
+    clients = []
+
+    def drop_the_client():
+        clients.clear()
+        gc.collect()
+
+    async def look_up(base_url):
+        clients.append(VairoSMSClient(KEY, base_url=base_url))
+        await clients[0].get_gonderim(52)
+
+    with SandboxPanel(KEY) as panel:
+        asyncio.run(look_up(panel.base_url))
+        with pytest.warns(ResourceWarning) as caught:
+            drop_the_client()
+    texts = [str(warning.message) for warning in caught]
+    assert len([text for text in texts if "Unclosed VairoSMSClient" in text]) == 1
+    assert not [text for text in texts if "Unclosed c" in text]  # aiohttp's own
+    assert "Unclosed VairoSMSClient" in caplog.text
+    assert_no_key(caplog.text)
+
+
+async def test_only_a_client_with_an_open_session_of_its_own_warns(panel, recwarn):
+    async with aiohttp.ClientSession() as session:
+        await VairoSMSClient(KEY, base_url=panel.base_url, session=session).get_gonderim(52)
+    VairoSMSClient(KEY, base_url=panel.base_url)
+    client = VairoSMSClient(KEY, base_url=panel.base_url)
+    await client.get_gonderim(52)
+    sibling = client.with_options(timeout=5)
+    await client.close()
+    del client, sibling
+    gc.collect()
+    assert not [warning for warning in recwarn if warning.category is ResourceWarning]
+
+
+async def test_the_error_about_another_event_loop_says_what_frameworks_need(panel):
+    client = VairoSMSClient(KEY, base_url=panel.base_url)
+    await client.get_gonderim(52)
+    with pytest.raises(RuntimeError) as caught:
+        await asyncio.to_thread(asyncio.run, client.get_gonderim(52))
+    await client.close()
+    for text in ("another event loop", "Django, Flask and Celery", "one client per call"):
+        assert text in str(caught.value)

@@ -1,10 +1,11 @@
 """The panel's answer to a lookup: a record, or an error if it is not the panel's answer."""
 
+import json
 from datetime import datetime, timedelta
 
 import pytest
 
-from tests.helpers import FIXTURES, answer_body, error_from, record_from
+from tests.helpers import FIXTURES, answer_body, error_from, example_packet, record_from
 from vairosms_async import (
     Gonderim,
     GonderimLog,
@@ -71,32 +72,86 @@ def test_parses_the_documented_answer_for_packet_61():
     assert gonderim.log.hata_kodu == "INVALID_SOURCE_ADDRESS"
 
 
-@pytest.mark.parametrize("durum", [True, 1, "1"], ids=repr)
+@pytest.mark.parametrize("durum", [True, 1, "1", "true"], ids=repr)
 def test_accepts_durum_true_as_php_may_write_it(durum):
     assert record_from(answer_body(durum=durum)).id == 52
 
 
-@pytest.mark.parametrize("durum", [False, 0, "0"], ids=repr)
+@pytest.mark.parametrize("durum", [False, 0, "0", "false"], ids=repr)
 def test_accepts_durum_false_as_php_may_write_it(durum):
     assert type(error_from(answer_body(durum=durum, aciklama="yok"))) is VairoSMSAPIError
 
 
+NOISE = {
+    "BOM": b"\xef\xbb\xbf",
+    "whitespace": b"\n\t ",
+    "BOM and whitespace": b"\xef\xbb\xbf \r\n",
+    "NUL": b"\0",
+    "HTML comment": b"<!-- served by panel-3 in 0.012 s {ok} -->",
+    "PHP warning": b"<br />\n<b>Warning</b>:  Undefined {$x} in <b>/a/b.php</b> on line 3<br />\n",
+    "PHP notice": b"\nNotice: durum in line 12\n",
+    "windows-1254": "uyarı: ş".encode("cp1254"),
+    "HTML page": HTML,
+    "script": b'<script>f({a: 1}, {"b": [2]});</script>',
+}
+
+
+@pytest.mark.parametrize("noise", NOISE.values(), ids=NOISE)
+@pytest.mark.parametrize("top", [{}, {"kod": 200}], ids=["documented", "with another field"])
+def test_skips_noise_around_the_json(noise, top):
+    body = json.dumps(top).encode()[:-1] + (b", " if top else b"") + answer_body()[1:]
+    assert record_from(noise + body).id == 52
+    assert record_from(body + noise).id == 52
+    assert record_from(noise + body + noise) == record_from(answer_body())
+
+
+@pytest.mark.parametrize("noise", NOISE.values(), ids=NOISE)
+def test_skips_noise_around_a_refusal(noise):
+    assert error_from(noise + REFUSAL + noise, 400).aciklama == "başka yerde"
+
+
+def test_skips_the_parentheses_of_jsonp():
+    assert record_from(b"callback(" + answer_body() + b");").id == 52
+
+
+def test_accepts_the_same_answer_twice():
+    assert record_from(answer_body() + b"\n" + answer_body()) == record_from(answer_body())
+
+
 @pytest.mark.parametrize(
-    "prologue",
+    ("key", "body"),
     [
-        pytest.param(b"\xef\xbb\xbf", id="BOM"),
-        pytest.param(b"\n\t ", id="whitespace"),
-        pytest.param(b"\xef\xbb\xbf \r\n", id="BOM and whitespace"),
-        pytest.param(
-            b"<br />\n<b>Warning</b>:  Undefined variable {$x} in <b>/a/b.php</b> on line 3<br />"
-            b"\n",
-            id="PHP warning",
+        ("id", changed_body(b'"id": 52', b'"id": 61, "id": 52')),
+        ("durum", changed_body(b'"durum": true', b'"durum": false, "durum": true')),
+        (
+            "kredi_toplam",
+            changed_body(b'"kredi_toplam": 2', b'"kredi_toplam": 9, "kredi_toplam": 2'),
         ),
-        pytest.param(b"Notice: durum in line 12\n", id="PHP notice"),
     ],
 )
-def test_skips_what_php_prints_before_the_json(prologue):
-    assert record_from(prologue + answer_body()).id == 52
+def test_the_last_of_two_equal_keys_counts(key, body):
+    assert record_from(body) == record_from(answer_body())
+
+
+def test_reads_a_record_that_is_alone_in_a_list():
+    assert record_from(answer_body(aciklama=[example_packet(52)])) == record_from(answer_body())
+
+
+def test_decodes_bytes_that_are_not_utf_8_as_windows_1254():
+    title = "Şube ışık ğüş İ".encode("cp1254") + "ığş€".encode() + b"\x81\x9e\xed\xa0\x80"
+    record = record_from(changed_body(b"08505326480", title))
+    assert record.sms_baslik == "Şube ışık ğüş İ" + "ığş€" + "\ufffd\ufffdí\xa0€"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [("NaN", "NaN"), ("-Infinity", "-Infinity"), ("1e999", "1e999"), ("7" * 5000, "7" * 5000)],
+    ids=["NaN", "-Infinity", "1e999", "5000 digits"],
+)
+def test_a_number_that_python_cannot_hold_hides_no_other_field(number, text):
+    record = record_from(changed_body(b'"kredi_toplam": 2', b'"kredi_toplam": ' + number.encode()))
+    assert record.unreadable == {"kredi_toplam": text}
+    assert record.paket_durum is PaketDurum.SONLANDI
 
 
 @pytest.mark.parametrize("other_id", [61, 520, 5, -52])
@@ -120,46 +175,48 @@ def test_the_error_truncates_a_long_id_of_another_packet():
         pytest.param(b"OK", "not JSON", id="plain text"),
         pytest.param(b"[]", "not JSON", id="list"),
         pytest.param(b"null", "not JSON", id="null"),
-        pytest.param(b"\xef\xbb\xbf", "not JSON", id="BOM alone"),
+        pytest.param(b"\xef\xbb\xbf", "empty", id="BOM alone"),
         pytest.param(b"{}", "durum: missing", id="no durum"),
         pytest.param(b'{"durum": null}', "durum: None is not true or false", id="durum null"),
         pytest.param(b'{"durum": "evet"}', "durum: 'evet' is not", id="durum a word"),
         pytest.param(b'{"durum": 2}', "durum: 2 is not", id="durum 2"),
         pytest.param(b'{"durum": 1.0}', "durum: 1.0 is not", id="durum a float"),
         pytest.param(b'{"durum": [true]}', "durum: ", id="durum a list"),
-        pytest.param(b'{"durum": true}', "aciklama.None is not an object", id="no aciklama"),
-        pytest.param(
-            b'{"durum": true, "aciklama": []}', "is not an object", id="aciklama an empty list"
+        pytest.param(b'{"durum": "TRUE"}', "durum: 'TRUE' is not", id="durum in capitals"),
+        pytest.param(b'{"durum": true}', "aciklama: None is not one record", id="no aciklama"),
+        *(
+            pytest.param(
+                answer_body(aciklama=aciklama),
+                f"aciklama: {aciklama} is not one record",
+                id=f"aciklama {aciklama}",
+            )
+            for aciklama in ([], 52, True, [52], [[]])
         ),
-        pytest.param(b'{"durum": true, "aciklama": "52"}', "is not an object", id="aciklama an id"),
+        pytest.param(answer_body(aciklama="52"), "aciklama: '52' is not", id="aciklama a text"),
+        pytest.param(
+            answer_body(aciklama=[example_packet(52)] * 2), "is not one record", id="two records"
+        ),
         pytest.param(answer_body()[:-5], "line 1 column", id="truncated JSON"),
-        pytest.param(answer_body() + answer_body(), "Extra data", id="two answers"),
-        pytest.param(
-            answer_body({"id": 61}) + answer_body(),
-            "Extra data",
-            id="another packet's answer first",
-        ),
-        pytest.param(b"uyar\xfd " + answer_body(), "not UTF-8", id="warning not UTF-8"),
-        pytest.param(changed_body(b"0850", b"\xff\xfe"), "not UTF-8", id="field not UTF-8"),
-        pytest.param(
-            b'{"durum": true, "aciklama": {"id": 61, "id": 52}}',
-            "same key twice",
-            id="two ids",
-        ),
-        pytest.param(b'{"durum": true, "durum": true}', "same key twice", id="two durum"),
-        pytest.param(changed_body(b'"kredi_toplam": 2', b'"kredi_toplam": NaN'), "NaN", id="NaN"),
-        pytest.param(
-            changed_body(b'"kredi_toplam": 2', b'"kredi_toplam": -Infinity'),
-            "-Infinity",
-            id="-Infinity",
+        pytest.param(answer_body() + answer_body()[:-5], "line 1 column", id="truncated copy"),
+        *(
+            pytest.param(body, "two different answers", id=name)
+            for name, body in {
+                "another packet after it": answer_body() + answer_body({"id": 61}),
+                "another packet before it": answer_body({"id": 61}) + answer_body(),
+                "another state after it": answer_body() + HTML + answer_body({"paket_durum": 0}),
+                "another field first": answer_body() + b'{"kod": 1, "durum": true}',
+                "a refusal after it": answer_body() + REFUSAL,
+            }.items()
         ),
         pytest.param(
-            changed_body(b'"id": 52', b'"id": ' + b"5" * 5000), "4300 digits", id="5000 digits"
+            b'{"durum": true, "aciklama": {"id": 52, "id": 61, "paket_durum": 1}}',
+            "packet 61",
+            id="another id last",
         ),
         pytest.param(
-            changed_body(b'"kredi_toplam": 2', b'"kredi_toplam": 1e999'),
-            "kredi_toplam: inf is",
-            id="1e999",
+            changed_body(b'"id": 52', b'"id": ' + b"5" * 5000),
+            "is not a whole number",
+            id="5000 digits",
         ),
         pytest.param(
             b'{"durum": true, "aciklama": ' + b"[" * 100_000,
@@ -187,7 +244,7 @@ def test_the_excerpt_is_one_short_printable_line():
     ("body", "excerpt"),
     [
         pytest.param(b"k\xc4\xb1sa", "kısa", id="short"),
-        pytest.param(b"\xff", "\ufffd", id="not UTF-8"),
+        pytest.param(b"<h1>Bak\xfdm</h1>", "<h1>Bakım</h1>", id="windows-1254"),
         # The key in UTF-16 would not be recognised and scrubbed.
         pytest.param("<h1>UTF-16</h1>".encode("utf-16"), "", id="UTF-16"),
     ],

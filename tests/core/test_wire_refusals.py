@@ -56,6 +56,53 @@ def test_the_message_says_why_the_body_gives_no_reason(body, why):
     assert str(error_from(body, 503)) == expected
 
 
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        pytest.param(HTML, "an HTML page", id="HTML"),
+        pytest.param(b"", "the body is empty", id="empty"),
+        pytest.param(b"404 page not found", "not JSON", id="text"),
+        pytest.param(b'{"message": "Not Found"}', "durum: missing", id="Laravel's JSON"),
+    ],
+)
+def test_a_404_that_is_not_the_panels_says_that_base_url_may_be_wrong(body, why):
+    assert str(error_from(body, 404)) == (
+        f"gonderim 52: HTTP 404: not the panel's answer: {why}. base_url may be wrong: check it"
+    )
+
+
+def test_a_404_of_the_panel_does_not_mention_base_url():
+    assert str(error_from(refusal_body("yok"), 404)) == "gonderim 52: HTTP 404: yok"
+    assert "base_url" not in str(error_from(refusal_body(None), 404))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "retryable"),
+    [
+        pytest.param(HTML, 200, True, id="maintenance page"),
+        pytest.param(HTML, 403, True, id="page of a firewall"),
+        pytest.param(HTML, 302, True, id="redirect"),
+        pytest.param(b"", 200, True, id="empty"),
+        pytest.param(answer_body()[:-9], 200, True, id="truncated JSON"),
+        pytest.param(b'{"message": "Server Error"}', 200, True, id="other JSON"),
+        pytest.param(answer_body(without="paket_durum"), 200, False, id="no state"),
+        pytest.param(answer_body({"paket_durum": "x"}), 200, False, id="unreadable state"),
+        pytest.param(answer_body(without="id"), 200, False, id="no id"),
+        pytest.param(answer_body({"id": 61}), 200, False, id="another id"),
+        pytest.param(answer_body(aciklama=None), 200, True, id="no record"),
+        pytest.param(answer_body(aciklama=[{}, {}]), 200, True, id="two records"),
+        pytest.param(answer_body(), 201, False, id="record under 201"),
+        pytest.param(refusal_body("olmaz"), 200, False, id="refusal"),
+        pytest.param(HTML, 401, False, id="401"),
+        pytest.param(HTML, 404, False, id="404"),
+        pytest.param(HTML, 503, True, id="503"),
+        pytest.param(refusal_body(API_KEY_HATALI), 503, False, id="wrong key under 503"),
+    ],
+)
+def test_a_page_is_retryable_and_a_wrong_record_or_refusal_is_not(body, status, retryable):
+    assert error_from(body, status).retryable is retryable
+
+
 def test_an_aciklama_that_is_an_object_is_kept_as_json():
     assert error_from(refusal_body({"id": ["geçersiz"]}), 422).aciklama == '{"id": ["geçersiz"]}'
 

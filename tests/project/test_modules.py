@@ -17,6 +17,7 @@ ORDER = [
     "_result",
     "_validate",
     "_endpoint",
+    "_values",
     "_convert",
     "_wire",
     "_retry",

@@ -84,10 +84,19 @@ async def test_packets_can_be_added_before_the_start():
         assert (await client.get_gonderim(7)).id == 7
 
 
+async def test_a_packet_needs_only_id_and_state():
+    panel = SandboxPanel(KEY, packets=0)
+    panel.add_gonderim({"id": "7.00", "paket_durum": "1", "yeni": [1]})
+    async with panel, VairoSMSClient(KEY, base_url=panel.base_url) as client:
+        record = await client.get_gonderim(7)
+    assert (record.id, record.is_final, record.extra) == (7, True, {"yeni": [1]})
+
+
 @pytest.mark.parametrize(
     ("packet", "message"),
     [
-        pytest.param({"id": 5000, "paket_durum": 1}, "sms_baslik: missing", id="missing-field"),
+        pytest.param({"id": 5000}, "paket_durum: missing", id="missing-field"),
+        pytest.param({"id": 5000, "paket_durum": ""}, "paket_durum: ''", id="invalid-field"),
         pytest.param(5, "not an object", id="not-an-object"),
     ],
 )

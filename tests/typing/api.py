@@ -4,7 +4,7 @@ mypy and pyright check this file in strict mode. It never runs.
 """
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any, assert_type
@@ -18,7 +18,9 @@ from aiolimiter import AsyncLimiter
 from vairosms_async import (
     ClientStats,
     Gonderim,
+    GonderimDict,
     GonderimLog,
+    GonderimLogDict,
     GonderimResult,
     PaketDurum,
     RetryPolicy,
@@ -82,7 +84,24 @@ def records(gonderim: Gonderim, log: GonderimLog) -> None:
     assert_type(gonderim.is_final, bool)
     assert_type(gonderim.log, GonderimLog | None)
     assert_type(log.hata_kodu, str | None)
-    assert_type(gonderim_to_dict(gonderim), dict[str, Any])
+    assert_type(gonderim_to_dict(gonderim), GonderimDict)
+    assert_type(gonderim.sms_baslik, str | None)
+    assert_type(gonderim.numara_toplam, int | None)
+    assert_type(gonderim.kredi_toplam, int | None)
+    assert_type(gonderim.extra, Mapping[str, Any])
+    assert_type(gonderim.unreadable, Mapping[str, Any])
+    assert_type(log.id, int | None)
+    assert_type(log.mesaj, str | None)
+    assert_type(log.extra, Mapping[str, Any])
+    assert_type(log.unreadable, Mapping[str, Any])
+    fields = gonderim_to_dict(gonderim)
+    assert_type(fields["id"], int)
+    if isinstance(fields["kredi_toplam"], int):
+        total: int = fields["kredi_toplam"] + 1
+        print(total)
+    failed: GonderimLogDict = {"mesaj": "INVALID_SOURCE_ADDRESS", "id": "unreadable"}
+    packet: GonderimDict = {**fields, "kredi_toplam": "unreadable", "log": failed}
+    assert_type(gonderim_from_dict(packet), Gonderim)
     assert_type(gonderim_from_dict({}, ZoneInfo("Europe/Istanbul")), Gonderim)
     assert_type(redact_url("https://x"), str)
 

@@ -104,7 +104,7 @@ def show_packets(out: Console, results: Iterable[GonderimResult]) -> None:
         else:
             table.add_row(
                 str(gonderim.id),
-                Text(_shown(gonderim.sms_baslik)),
+                Text(_shown(gonderim.sms_baslik or "")),
                 _state(gonderim, "\n", "\n"),
                 f"{counted(gonderim.numara_toplam, 'number')}\n"
                 f"{counted(gonderim.kredi_toplam, 'credit')}",
@@ -119,10 +119,10 @@ def show_packets(out: Console, results: Iterable[GonderimResult]) -> None:
 def _fields(gonderim: Gonderim) -> Table:
     grid = Table.grid(padding=(0, 1))
     grid.add_row("Gönderim", str(gonderim.id))
-    grid.add_row("Başlık", Text(_shown(gonderim.sms_baslik)))
+    grid.add_row("Başlık", Text(_shown(gonderim.sms_baslik or "")))
     grid.add_row("Durum", _state(gonderim, "\n", "\n"))
-    grid.add_row("Numbers", f"{gonderim.numara_toplam:,}")
-    grid.add_row("Credits", f"{gonderim.kredi_toplam:,}")
+    grid.add_row("Numbers", _grouped(gonderim.numara_toplam))
+    grid.add_row("Credits", _grouped(gonderim.kredi_toplam))
     grid.add_row("Created", _when(gonderim.created_at))
     grid.add_row("Ends", _when(gonderim.sonlanma_zamani))
     return grid
@@ -143,7 +143,7 @@ def _state(gonderim: Gonderim, after_name: str = ": ", between: str = ", ") -> T
     durum = gonderim.paket_durum
     words = WORDS.get(durum, "a state that this version does not know")
     text = Text.assemble((durum.name, _COLOURS.get(durum, "")), f"{after_name}{words}")
-    if gonderim.log is not None:
+    if gonderim.log is not None and gonderim.log.mesaj:
         text.append(between)
         text.append(_shown(gonderim.log.hata_kodu or gonderim.log.mesaj), style="red")
     if gonderim.ileri_tarih is not None and not gonderim.is_final:
@@ -160,6 +160,10 @@ def _when(moment: datetime | None) -> str:
     return "" if moment is None else str(moment)
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int | None, noun: str) -> str:
     """Write a number with its noun."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{_grouped(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def _grouped(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"

@@ -11,11 +11,12 @@ from attrs import frozen
 from vairosms_async import (
     MAX_ID,
     Gonderim,
-    GonderimLog,
     GonderimResult,
     PaketDurum,
     VairoSMSError,
+    VairoSMSResponseError,
     VairoSMSTimeoutError,
+    gonderim_from_dict,
     gonderim_to_dict,
 )
 
@@ -61,7 +62,7 @@ def entry_of(line: int, result: GonderimResult) -> Entry:
     gonderim, error = record_of(result), result.error
     durum, kredi, hata_kodu = None, 0, None
     if gonderim is not None:
-        durum, kredi = gonderim.paket_durum, gonderim.kredi_toplam
+        durum, kredi = gonderim.paket_durum, gonderim.kredi_toplam or 0
         hata_kodu = None if gonderim.log is None else gonderim.log.hata_kodu
     kind = None if error is None else _kind(*_facts(error))
     return Entry(line, valid_id(result.id), durum, kredi, hata_kodu, kind)
@@ -120,17 +121,18 @@ class JsonLines:
         except ValueError:
             raise ValueError("not a line of ours: not JSON") from None
         try:
-            gonderim: dict[str, Any] = fields["gonderim"] or {}
+            # Not by hand: values that could not be read are there too, as the panel sent them.
+            gonderim = gonderim_from_dict(fields["gonderim"]) if fields["gonderim"] else None
             error: dict[str, Any] | None = fields["error"]
             return Entry(
                 _whole(fields["line"]),
                 valid_id(fields["id"]),
-                _whole(gonderim["paket_durum"]) if gonderim else None,
-                _whole(gonderim["kredi_toplam"]) if gonderim else 0,
-                _hata_kodu(gonderim),
+                None if gonderim is None else int(gonderim.paket_durum),
+                0 if gonderim is None else gonderim.kredi_toplam or 0,
+                None if gonderim is None or gonderim.log is None else gonderim.log.hata_kodu,
                 None if error is None else _kind(*(error[name] for name in _ERROR)),
             )
-        except (KeyError, TypeError) as exc:
+        except (KeyError, TypeError, VairoSMSResponseError) as exc:
             raise ValueError(f"not a line of ours: {exc}") from None
 
     def could_be(self, torn: bytes) -> bool:
@@ -220,11 +222,6 @@ def _kind(name: str, _: object, status: int | None, kod: str | None) -> str:
     return f"{name} {kod or status or ''}".rstrip()
 
 
-def _hata_kodu(gonderim: dict[str, Any]) -> str | None:
-    log = gonderim.get("log")
-    return GonderimLog(id=0, mesaj=log["mesaj"]).hata_kodu if log else None
-
-
 def _whole(value: object) -> int:
     if type(value) is not int:
         raise TypeError(f"{value!r} is not a whole number")
@@ -236,17 +233,18 @@ _MAX_CELL = 32_000  # Excel's own limit is 32,767
 
 
 def _cells(gonderim: Gonderim) -> tuple[object, ...]:
-    fields, log = gonderim_to_dict(gonderim), gonderim.log
+    period: Any = gonderim_to_dict(gonderim)["gecerlilik_suresi"]
+    log = gonderim.log
     return (
         int(gonderim.paket_durum),
         gonderim.paket_durum.name,
         _text(gonderim.sms_baslik),
-        gonderim.numara_toplam,
-        gonderim.kredi_toplam,
+        _text(gonderim.numara_toplam),
+        _text(gonderim.kredi_toplam),
         gonderim.created_at or "",
         gonderim.ileri_tarih or "",
         gonderim.sonlanma_zamani or "",
-        _text(fields["gecerlilik_suresi"], is_number=True),
+        "" if gonderim.gecerlilik_suresi is None else _text(period, is_number=True),
         _text(None if log is None else log.hata_kodu),
         _text(None if log is None else log.mesaj),
     )

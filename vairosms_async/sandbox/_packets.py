@@ -127,7 +127,7 @@ def _in_state(packet: Packet, durum: PaketDurum, kod: str) -> Packet:
 def as_packet(gonderim: Gonderim | Mapping[str, Any]) -> Packet:
     """Return a caller's record or JSON object as a packet, or raise ValueError."""
     if isinstance(gonderim, Gonderim):
-        return gonderim_to_dict(gonderim)
+        return {**gonderim_to_dict(gonderim)}
     try:
         gonderim_from_dict(gonderim)
     except VairoSMSResponseError as exc:

@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from attrs import frozen
 
+from vairosms_async._convert import gonderim_from_dict
 from vairosms_async._endpoint import is_loopback, redact_url
 from vairosms_async._models import Gonderim
 from vairosms_async._validate import check_seconds, parse_count, parse_digits
@@ -189,7 +190,7 @@ class SandboxPanel(ThreadedServer):
             ValueError: A packet has missing or invalid fields; the message names them.
         """
         packet, last = as_packet(gonderim), None if then is None else as_packet(then)
-        self._added[int(packet["id"])] = TimedPacket(packet, last, after), self._now()
+        self._added[gonderim_from_dict(packet).id] = TimedPacket(packet, last, after), self._now()
 
     def fail(self, *faults: Fault, times: int | None = 1, id: int | None = None) -> None:
         """Make the next requests fail.
