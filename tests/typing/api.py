@@ -68,6 +68,7 @@ async def lookups(client: VairoSMSClient, several: bool) -> None:
 
 async def waits(client: VairoSMSClient) -> None:
     assert_type(await client.wait_gonderim("52", timeout=3600, poll_interval=5), Gonderim)
+    assert_type(await client.wait_gonderim(52, poll_interval=None), Gonderim)
     results = client.wait_gonderimler(ids_from_database(), max_poll_interval=120, changes=True)
     assert_type(results, AsyncGenerator[GonderimResult, None])
     error = (await anext(results)).error
@@ -114,10 +115,13 @@ async def all_options(session: aiohttp.ClientSession) -> None:
             timeout=None,
             retry=RetryPolicy(attempts=2),
             tz=ZoneInfo("Europe/Istanbul"),
+            poll_interval=0.5,
+            max_poll_interval=30,
         ) as client,
     ):
         panel.fail(Fault("html", 503), Fault(retry_after=3), times=2, id=52)
         assert_type(client.with_options(timeout=5, tz=None), VairoSMSClient)
+        assert_type(client.with_options(poll_interval=1, max_poll_interval=5.5), VairoSMSClient)
         panel.latency = 0.5
         assert_type(panel.latency, float)
         assert_type(panel.requests_by_id[52], int)
@@ -150,6 +154,7 @@ async def misuse(client: VairoSMSClient) -> None:
     await client.get_gonderim(5.2)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await client.get_gonderim(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await client.gather_gonderimler(52)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    client.with_options(poll_interval=None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     client.with_options(max_concurrency=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     VairoSMSClient("key", 16)  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
     panel = Gonderim()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
