@@ -63,8 +63,9 @@ class SandboxPanel(ThreadedServer):
     """A fake panel on loopback, for demonstrations and for the tests of your own services.
 
     It has the provider's two example packets (52 and 61) and ``packets`` generated ones, some of
-    which become final while you poll. A wrong key gets 401 and an unknown id 404. Other paths get
-    404 and other methods 405, in plain text and without latency, faults or rate limit.
+    which become final while you poll. A wrong key gets 401 and an unknown id 404. POST gets the
+    same answer as GET, because the provider's PHP sample sends POST. Other paths get 404 and other
+    methods 405, in plain text and without latency, faults or rate limit.
 
     ``async with`` runs the panel on your event loop. ``with`` runs it in a thread, for tests that
     have no event loop or block it. You can use everything but `start` and `stop` from any thread.
@@ -222,6 +223,7 @@ class SandboxPanel(ThreadedServer):
         self._started, self._window = self._clock(), (-math.inf, 0)
         app = web.Application(middlewares=[self._record])
         app.router.add_get(_ROOT + "/GonderimBilgisi/{id}", self._handle)
+        app.router.add_post(_ROOT + "/GonderimBilgisi/{id}", self._handle)
         # No access log: request lines contain the key.
         runner = web.AppRunner(
             app, access_log=None, logger=_logger, handler_cancellation=True, shutdown_timeout=0.5
