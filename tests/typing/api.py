@@ -140,6 +140,11 @@ def panel_in_a_thread(config: pytest.Config) -> None:
     pytest_configure(config)
     with SandboxPanel(packets=50) as panel:
         assert_type(panel, SandboxPanel)
+        panel.add_gonderim(7000)
+        panel.add_gonderim(np.int64(7000), sms_baslik=None, after=3, then={"paket_durum": -1})
+        panel.add_gonderim({"id": "7000", "yeni": 1}, id=7001, omit=["log"])
+        panel.add_failed(7001, "MESSAGE_TOO_LONG", kredi_toplam="2.00")
+        panel.add_pending("7002", final_after=0.1, log=[])
         client = VairoSMSClient(panel.api_key, rate_limiter=AsyncLimiter(50, 1))
         assert_type(client, VairoSMSClient)
 
@@ -148,6 +153,13 @@ def panel_in_a_thread(config: pytest.Config) -> None:
 async def test_lookup(vairosms_client: VairoSMSClient, vairosms_panel: SandboxPanel) -> None:
     assert_type((await vairosms_client.get_gonderim(52)).is_final, bool)
     assert_type(vairosms_panel.requests, int)
+
+
+def misuse_of_the_panel(panel: SandboxPanel) -> None:
+    panel.add_gonderim(7000, baslik="")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    panel.add_failed(7000, paket_durum=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    panel.add_gonderim(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Fault("timeout")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def misuse(client: VairoSMSClient) -> None:
