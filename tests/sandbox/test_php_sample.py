@@ -14,7 +14,10 @@ import pytest
 import trustme
 
 from tests.helpers import KEY, example_packet
+from tests.platforms import posix
 from vairosms_async.sandbox import Fault, SandboxPanel, SandboxRequest
+
+pytestmark = posix
 
 # Debian's packages php-cli and php-curl. PHP without php-curl fails the tests.
 PHP = shutil.which("php")
@@ -108,7 +111,7 @@ def test_the_php_sample_gets_the_errors_of_the_panel(tmp_path):
         pytest.param(["--data", ""], id="POST-with-an-empty-body"),
         pytest.param(["--data", '{"id": 52}'], id="POST-with-a-body"),
         pytest.param(
-            ["--request", "POST", "--upload-file", "/dev/null", "--header", "Expect: 100-continue"],
+            ["--request", "POST", "--upload-file", os.devnull, "--header", "Expect: 100-continue"],
             id="POST-in-chunks",
         ),
     ],

@@ -46,8 +46,8 @@ def vairosms_panel(request: pytest.FixtureRequest) -> Iterator[SandboxPanel]:
     a fixture that does not use this one, does not.
 
     While the panel runs, `VairoSMSClient.wait_gonderim` and `VairoSMSClient.wait_gonderimler` poll
-    at intervals of at most 0.05 seconds, whatever intervals your code sets. So code that waits for
-    a packet costs no real seconds::
+    at intervals of at most 0.05 seconds in this process, whatever intervals your code sets. So code
+    that waits for a packet costs no real seconds::
 
         def test_waits_until_the_packet_is_final(vairosms_panel):
             vairosms_panel.add_pending(7002, final_after=0.1)
