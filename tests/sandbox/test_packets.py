@@ -217,8 +217,9 @@ async def test_any_json_value_reaches_the_client(panel, client, value):
         pytest.param(
             {"id": 7, "created_at": datetime(2026, 1, 1)},
             "created_at: datetime.* is not JSON. Pass it as the panel writes it: times as",
-            id="not-JSON",
+            id="datetime",
         ),
+        pytest.param({"id": 7, "yeni": [float("nan")]}, "yeni: .*nan.* is not JSON", id="nan"),
     ],
 )
 def test_rejects_an_invalid_packet(packet, message):

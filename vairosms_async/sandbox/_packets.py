@@ -209,7 +209,7 @@ def _read(packet: Packet) -> Gonderim:
 def _as_json(name: str, value: Any) -> Any:
     """Return a copy of a value, as a client reads it. Raise ValueError if it is not JSON."""
     try:
-        return json.loads(json.dumps(value))
+        return json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError):
         raise ValueError(
             f"{name}: {quote(value)} ({type(value).__name__}) is not JSON. Pass it as the panel "
