@@ -14,6 +14,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     (".*", r"(aiohttp|asyncio|collections|contextlib|datetime|distributed|json|operator|os)\..*"),
     (".*", r"(_pytest|numpy|ssl|yarl)\..*"),
+    (".*", r"vairosms_async\.sandbox\._added\.(Other)?Fields"),  # types of keyword arguments
 ]
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"

@@ -23,16 +23,18 @@ import socket
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import uvicorn
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
-from pydantic import BaseModel, Field, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from vairosms_async import (
+    Gonderim,
     VairoSMSAPIError,
     VairoSMSAuthError,
     VairoSMSClient,
@@ -41,7 +43,6 @@ from vairosms_async import (
     VairoSMSNotFoundError,
     VairoSMSRateLimitError,
     VairoSMSTimeoutError,
-    gonderim_to_dict,
 )
 from vairosms_async.sandbox import SandboxPanel
 
@@ -63,6 +64,37 @@ class BulkRequest(BaseModel):
     """The body of a request for many packets."""
 
     ids: Annotated[list[StrictInt | StrictStr], Field(min_length=1, max_length=10_000)]
+
+
+class LogOut(BaseModel):
+    """Why a packet failed: the fields of a `GonderimLog` that this service shows."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    mesaj: str | None
+    hata_kodu: str | None
+    created_at: datetime | None
+
+
+class GonderimOut(BaseModel):
+    """The fields of a `Gonderim` that this service shows. They are in its OpenAPI schema.
+
+    Only ``id`` and ``paket_durum`` always have a value. An int for ``paket_durum`` also accepts
+    states that the panel may add.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    paket_durum: int
+    is_final: bool
+    sms_baslik: str | None
+    numara_toplam: int | None
+    kredi_toplam: int | None
+    created_at: datetime | None
+    ileri_tarih: datetime | None
+    sonlanma_zamani: datetime | None
+    log: LogOut | None
 
 
 @asynccontextmanager
@@ -124,16 +156,16 @@ async def page() -> FileResponse:
     return FileResponse(PAGE)
 
 
-@app.get("/gonderim/{gonderim_id}")
-async def get_gonderim(gonderim_id: str, client: Client, request: Request) -> dict[str, Any]:
+@app.get("/gonderim/{gonderim_id}", response_model=GonderimOut)
+async def get_gonderim(gonderim_id: str, client: Client, request: Request) -> Gonderim | Response:
     """Return the record of one packet. Cancel the lookup if the caller disconnects."""
     lookup = asyncio.create_task(client.get_gonderim(gonderim_id))
     disconnect = asyncio.create_task(wait_for_disconnect(request))
     try:
         await asyncio.wait([lookup, disconnect], return_when=asyncio.FIRST_COMPLETED)
         if not lookup.done():
-            return {}  # nobody reads it
-        return {**gonderim_to_dict(lookup.result())}
+            return Response()  # nobody reads it
+        return lookup.result()
     finally:
         lookup.cancel()
         disconnect.cancel()
@@ -166,9 +198,10 @@ async def bulk_lines(
         try:
             async for result in results:
                 answered += 1
+                record = result.gonderim and GonderimOut.model_validate(result.gonderim)
                 yield {
                     "id": result.id,
-                    "gonderim": result.gonderim and gonderim_to_dict(result.gonderim),
+                    "gonderim": record and record.model_dump(mode="json"),
                     "error": result.error and error_to_dict(result.error),
                 }
         except VairoSMSAuthError as error:

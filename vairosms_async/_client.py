@@ -36,6 +36,10 @@ class _Unset(Enum):
 _UNSET: Final = _Unset.UNSET
 
 
+def _without_unset(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not _UNSET}
+
+
 class VairoSMSClient:
     """Looks up the status of SMS packets in the VairoSMS panel.
 
@@ -63,13 +67,16 @@ class VairoSMSClient:
             ``aiolimiter.AsyncLimiter(50, 1)``. Default: None.
         tz: The zone of the panel's times. None (default) returns naive datetimes, as the panel
             wrote them. ``ZoneInfo("Europe/Istanbul")`` returns aware ones.
+        poll_interval: The default of `wait_gonderim` and `wait_gonderimler`, in seconds (2).
+        max_poll_interval: The same for their maximum interval (60).
         allow_insecure_http: Accept an ``http://`` ``base_url`` of a host that is not loopback
             (default False). The key then travels unencrypted.
 
     Raises:
-        ValueError: The key is missing or invalid, ``base_url`` is invalid, or a number is out of
-            range or not a number. The message does not contain the key. For the key and
-            ``base_url``, the attribute ``setting`` of the error names which of them is invalid.
+        ValueError: The key is missing or invalid, ``base_url`` is invalid, a number is out of range
+            or not a number, or ``poll_interval`` is above ``max_poll_interval``. The message does
+            not contain the key. For the key and ``base_url``, the attribute ``setting`` of the
+            error names which of them is invalid.
         TypeError: ``session``, ``retry``, ``rate_limiter`` or ``tz`` has the wrong type.
     """
 
@@ -84,6 +91,8 @@ class VairoSMSClient:
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 (it is frozen)
         rate_limiter: AbstractAsyncContextManager[Any] | None = None,
         tz: tzinfo | None = None,
+        poll_interval: float = 2.0,
+        max_poll_interval: float = 60.0,
         allow_insecure_http: bool = False,
     ) -> None:
         settings = read_settings(api_key, base_url)
@@ -93,6 +102,7 @@ class VairoSMSClient:
             raise TypeError(f"session must be an aiohttp.ClientSession, not {session!r}")
         self._is_owner = True
         self._options = Options(timeout, retry, rate_limiter, tz)
+        self._intervals = Intervals(poll_interval, max_poll_interval)
         # Set last: `__repr__` takes it as the sign that the constructor has succeeded.
         self._shared = Shared(endpoint, session, parse_count("max_concurrency", max_concurrency))
 
@@ -108,6 +118,8 @@ class VairoSMSClient:
         retry: RetryPolicy | Literal[_Unset.UNSET] = _UNSET,
         tz: tzinfo | Literal[_Unset.UNSET] | None = _UNSET,
         rate_limiter: AbstractAsyncContextManager[Any] | Literal[_Unset.UNSET] | None = _UNSET,
+        poll_interval: float | Literal[_Unset.UNSET] = _UNSET,
+        max_poll_interval: float | Literal[_Unset.UNSET] = _UNSET,
     ) -> Self:
         """Return a sibling of this client with other options, for some of the calls.
 
@@ -121,9 +133,12 @@ class VairoSMSClient:
             tz: The zone of the panel's times; None for naive datetimes.
             rate_limiter: An async context manager that the client enters before each request; None
                 for no rate limiter.
+            poll_interval: The default of `wait_gonderim` and `wait_gonderimler`, in seconds.
+            max_poll_interval: The same for their maximum interval.
 
         Raises:
-            ValueError: ``timeout`` is not a number above 0.
+            ValueError: A time is not a number above 0, or ``poll_interval`` is above
+                ``max_poll_interval``.
             TypeError: ``retry``, ``rate_limiter`` or ``tz`` has the wrong type.
         """
         options: dict[str, Any] = {
@@ -132,10 +147,11 @@ class VairoSMSClient:
             "tz": tz,
             "rate_limiter": rate_limiter,
         }
-        changes = {name: value for name, value in options.items() if value is not _UNSET}
+        intervals = {"poll_interval": poll_interval, "max_poll_interval": max_poll_interval}
         sibling = object.__new__(type(self))
         sibling._is_owner = False
-        sibling._options = evolve(self._options, **changes)
+        sibling._options = evolve(self._options, **_without_unset(options))
+        sibling._intervals = evolve(self._intervals, **_without_unset(intervals))
         sibling._shared = self._shared
         return sibling
 
@@ -255,18 +271,18 @@ class VairoSMSClient:
         id: SupportsIndex | str,
         *,
         timeout: float | None = None,
-        poll_interval: float = 2.0,
-        max_poll_interval: float = 60.0,
+        poll_interval: float | None = None,
+        max_poll_interval: float | None = None,
     ) -> Gonderim:
         """Poll one packet until its state is final (-1 or 1), and return its record.
 
         Args:
             id: As for `get_gonderim`.
             timeout: Maximum time to wait in seconds. Default: None, no limit.
-            poll_interval: Seconds from the first poll to the second (default 2), plus up to 25 %
-                jitter. Each further interval is 1.25 to 1.75 times as long as the one before, up to
-                ``max_poll_interval``.
-            max_poll_interval: Maximum interval in seconds (default 60).
+            poll_interval: Seconds from the first poll to the second, plus up to 25 % jitter. Each
+                further interval is 1.25 to 1.75 times as long as the one before, up to
+                ``max_poll_interval``. Default: the client's.
+            max_poll_interval: Maximum interval in seconds. Default: the client's.
 
         Raises:
             VairoSMSTimeoutError: The packet was not final in time. ``last`` is its last record,
@@ -277,7 +293,7 @@ class VairoSMSClient:
             ValueError: A time is not above 0, or ``poll_interval`` is above ``max_poll_interval``.
             RuntimeError: The client is closed or was used in another event loop.
         """
-        intervals = Intervals(timeout, poll_interval, max_poll_interval)
+        intervals = self._intervals.replace(timeout, poll_interval, max_poll_interval)
         results = wait(self._shared, [id], self._look_up, 1, intervals=intervals)
         async with aclosing(results):
             return (await anext(results)).unwrap()
@@ -287,8 +303,8 @@ class VairoSMSClient:
         ids: Iterable[SupportsIndex | str] | AsyncIterable[SupportsIndex | str],
         *,
         timeout: float | None = None,
-        poll_interval: float = 2.0,
-        max_poll_interval: float = 60.0,
+        poll_interval: float | None = None,
+        max_poll_interval: float | None = None,
         changes: bool = False,
     ) -> AsyncGenerator[GonderimResult]:
         """Poll many packets until they are final, and yield each result when its wait ends.
@@ -320,7 +336,7 @@ class VairoSMSClient:
                 event loop.
         """
         check_ids(ids)
-        intervals = Intervals(timeout, poll_interval, max_poll_interval)
+        intervals = self._intervals.replace(timeout, poll_interval, max_poll_interval)
         limit = self._shared.max_concurrency
         return wait(self._shared, ids, self._look_up, limit, intervals=intervals, changes=changes)
 

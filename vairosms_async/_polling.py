@@ -7,7 +7,7 @@ import math
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
-from typing import Protocol, SupportsIndex
+from typing import ClassVar, Protocol, Self, SupportsIndex
 
 from attrs import define, frozen
 
@@ -35,24 +35,43 @@ class LookUp(Protocol):
 class Intervals:
     """How often ids are polled and for how long, in seconds. Invalid values raise ValueError."""
 
-    timeout: float | None
     poll_interval: float
     max_poll_interval: float
+    timeout: float | None = None
+
+    longest: ClassVar[float] = math.inf
+    """Upper limit of all intervals. The pytest fixtures lower it, so that tests do not wait."""
 
     def __attrs_post_init__(self) -> None:
         check_timeout(self.timeout)
         check_seconds("poll_interval", self.poll_interval)
         check_seconds("max_poll_interval", self.max_poll_interval)
         if self.poll_interval > self.max_poll_interval:
-            raise ValueError("poll_interval must not be above max_poll_interval")
+            raise ValueError(
+                f"poll_interval ({self.poll_interval:g} s) must not be above max_poll_interval "
+                f"({self.max_poll_interval:g} s)"
+            )
+
+    def replace(
+        self, timeout: float | None, poll_interval: float | None, max_poll_interval: float | None
+    ) -> Self:
+        """Return the intervals of one call. An interval of None is replaced by this one's."""
+        return type(self)(
+            self.poll_interval if poll_interval is None else poll_interval,
+            self.max_poll_interval if max_poll_interval is None else max_poll_interval,
+            timeout,
+        )
 
     def first(self) -> float:
         """Return the seconds from the first poll to the second."""
-        return min(self.max_poll_interval, self.poll_interval * _jitter(1.0, 1.25))
+        return self._limited(self.poll_interval * _jitter(1.0, 1.25))
 
     def after(self, interval: float) -> float:
         """Return the interval that follows an interval."""
-        return min(self.max_poll_interval, interval * _jitter(1.25, 1.75))
+        return self._limited(interval * _jitter(1.25, 1.75))
+
+    def _limited(self, interval: float) -> float:
+        return min(self.max_poll_interval, self.longest, interval)
 
 
 async def wait(

@@ -76,6 +76,35 @@ async def test_the_first_interval_may_be_the_longest(panel, client):
     assert panel.intervals(7) == pytest.approx([10] * 10, abs=0.05)
 
 
+async def test_the_client_sets_the_intervals_of_its_waits(panel):
+    panel.add_packet(7, final_after=100)
+    options = {"poll_interval": 5, "max_poll_interval": 5}
+    async with VairoSMSClient(KEY, base_url=panel.base_url, **options) as client:
+        await client.wait_gonderim(7)
+        assert panel.intervals(7) == pytest.approx([5] * 20, abs=0.05)
+        panel.add_packet(8, final_after=100)
+        assert [result.id async for result in client.wait_gonderimler([8])] == [8]
+        assert panel.intervals(8) == pytest.approx([5] * 20, abs=0.05)
+
+
+async def test_a_sibling_has_its_own_intervals(panel, client):
+    panel.add_packet(7, final_after=100)
+    sibling = client.with_options(poll_interval=20, max_poll_interval=20)
+    await sibling.wait_gonderim(7)
+    assert panel.intervals(7) == pytest.approx([20] * 5, abs=0.05)
+    panel.add_packet(8, final_after=100)
+    await sibling.with_options(timeout=5, poll_interval=10).wait_gonderim(8)
+    assert 10 <= panel.intervals(8)[0] <= 12.6
+    assert panel.intervals(8)[-1] == pytest.approx(20, abs=0.05)
+
+
+async def test_the_intervals_of_a_call_override_the_clients(panel):
+    panel.add_packet(7, final_after=100)
+    async with VairoSMSClient(KEY, base_url=panel.base_url, poll_interval=5) as client:
+        await client.wait_gonderim(7, poll_interval=20, max_poll_interval=20)
+    assert panel.intervals(7) == pytest.approx([20] * 5, abs=0.05)
+
+
 async def test_a_timeout_carries_the_last_record(panel, client):
     panel.add_packet(7, final_after=None)
     began = now()
@@ -203,15 +232,37 @@ async def test_cancelling_the_wait_leaves_nothing(panel, client):
         {"timeout": 0},
         {"timeout": -1},
         {"poll_interval": 0},
-        {"poll_interval": None},
+        {"poll_interval": "2"},
         {"max_poll_interval": float("inf")},
         {"poll_interval": 61},
         {"poll_interval": 3, "max_poll_interval": 2},
     ],
     ids=repr,
 )
-async def test_rejects_invalid_times(client, invalid):
+async def test_waits_reject_invalid_times(client, invalid):
     with pytest.raises(ValueError, match=r"timeout|poll_interval"):
         await client.wait_gonderim(52, **invalid)
     with pytest.raises(ValueError, match=r"timeout|poll_interval"):
         client.wait_gonderimler([52], **invalid)
+
+
+@pytest.mark.parametrize(
+    ("invalid", "message"),
+    [
+        pytest.param({"poll_interval": 0}, "poll_interval must be a number", id="zero"),
+        pytest.param({"poll_interval": None}, "poll_interval must be a number", id="None"),
+        pytest.param({"poll_interval": True}, "poll_interval must be a number", id="bool"),
+        pytest.param({"max_poll_interval": float("inf")}, "max_poll_interval must", id="infinite"),
+        pytest.param(
+            {"poll_interval": 61},
+            r"poll_interval \(61 s\) must not be above max_poll_interval \(60 s\)",
+            id="above-the-maximum",
+        ),
+        pytest.param({"max_poll_interval": 1}, "must not be above", id="maximum-below-the-first"),
+    ],
+)
+def test_the_client_rejects_invalid_intervals(invalid, message):
+    with pytest.raises(ValueError, match=message):
+        VairoSMSClient(KEY, **invalid)
+    with pytest.raises(ValueError, match=message):
+        VairoSMSClient(KEY).with_options(**invalid)

@@ -33,9 +33,29 @@ async def test_the_fault_rate_makes_a_share_of_requests_fail():
         assert 230 < panel.requests < 400
 
 
-def test_rejects_an_unknown_kind():
-    with pytest.raises(ValueError, match="kind"):
-        Fault("bozuk")
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        pytest.param(
+            "timeout",
+            "'timeout' is not a kind of fault. Kinds: status, html, reset, hang, cut.",
+            id="typo",
+        ),
+        pytest.param(
+            503,
+            "503 is not a kind of fault. Kinds: status, html, reset, hang, cut. "
+            "For an HTTP status, use Fault(status=503).",
+            id="HTTP-status",
+        ),
+        pytest.param(
+            None, "None is not a kind of fault. Kinds: status, html, reset, hang, cut.", id="None"
+        ),
+    ],
+)
+def test_an_unknown_kind_is_an_error_that_lists_the_kinds(kind, message):
+    with pytest.raises(ValueError, match="kind of fault") as caught:
+        Fault(kind)
+    assert str(caught.value) == message
 
 
 def test_rejects_a_fault_of_another_type():

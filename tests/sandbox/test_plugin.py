@@ -227,6 +227,81 @@ def test_the_client_retries_without_waiting(run_suite):
     )
 
 
+def test_the_client_polls_quickly(run_suite):
+    run_suite(
+        """
+        import pytest, time
+
+        @pytest.mark.asyncio
+        async def test_it(vairosms_client, vairosms_panel):
+            vairosms_panel.add_pending(7002, final_after=0.1)
+            vairosms_panel.add_pending(7003, final_after=0.1)
+            began = time.perf_counter()
+            assert (await vairosms_client.wait_gonderim(7002, timeout=3600)).is_final
+            results = vairosms_client.wait_gonderimler([7002, 7003], poll_interval=10)
+            assert {result.id async for result in results} == {7002, 7003}
+            assert time.perf_counter() - began < 2
+        """.replace("\n        ", "\n"),
+        ASYNCIO,
+    )
+
+
+def test_code_under_test_waits_without_costing_seconds(run_suite):
+    run_suite(
+        """
+        import asyncio, pytest, time
+        from vairosms_async import VairoSMSClient
+
+        async def final_state(gonderim_id, **intervals):
+            async with VairoSMSClient() as client:
+                gonderim = await client.wait_gonderim(gonderim_id, timeout=3600, **intervals)
+                return gonderim.paket_durum
+
+        @pytest.mark.parametrize("intervals", [
+            {}, {"poll_interval": 30}, {"poll_interval": 600, "max_poll_interval": 3600}
+        ])
+        def test_it(vairosms_panel, intervals):
+            vairosms_panel.add_pending(7002, final_after=0.2)
+            vairosms_panel.add_gonderim(7003, paket_durum=0, then={"paket_durum": -1}, after=0.2)
+            began = time.perf_counter()
+            assert asyncio.run(final_state(7002, **intervals)) == 1
+            assert asyncio.run(final_state(7003, **intervals)) == -1
+            assert time.perf_counter() - began < 2
+            assert vairosms_panel.requests_by_id[7002] > 1
+        """.replace("\n        ", "\n"),
+        passed=3,
+    )
+
+
+def test_waits_poll_at_their_own_intervals_after_the_test(run_suite):
+    run_suite(
+        """
+        import asyncio, pytest
+        from vairosms_async import VairoSMSClient, VairoSMSTimeoutError
+        from vairosms_async.sandbox import SandboxPanel
+
+        def polls_in_half_a_second(panel):
+            async def poll():
+                async with VairoSMSClient("a-key", base_url=panel.base_url) as client:
+                    with pytest.raises(VairoSMSTimeoutError):
+                        await client.wait_gonderim(7002, timeout=0.5)
+
+            panel.add_pending(7002)
+            asyncio.run(poll())
+            return panel.requests
+
+        @pytest.mark.vairosms_panel(api_key="a-key")
+        def test_with_the_fixture(vairosms_panel):
+            assert polls_in_half_a_second(vairosms_panel) > 5
+
+        def test_without_it():
+            with SandboxPanel("a-key") as panel:
+                assert polls_in_half_a_second(panel) <= 2
+        """.replace("\n        ", "\n"),
+        passed=2,
+    )
+
+
 def test_the_client_names_the_missing_plugin(run_suite):
     result = run_suite("def test_it(vairosms_client): pass", errors=1)
     result.stdout.fnmatch_lines(["*vairosms_client needs pytest-asyncio >= 0.24, or anyio*"])

@@ -123,7 +123,7 @@ async def test_logs_no_status_if_the_client_closes_the_connection(panel):
     ("method", "path", "status"),
     [
         pytest.param("GET", "/Panel/api/v1/SmsGonder", 404, id="unknown-path"),
-        pytest.param("POST", f"{GONDERIM_BILGISI}/52", 405, id="other-method"),
+        pytest.param("PUT", f"{GONDERIM_BILGISI}/52", 405, id="other-method"),
     ],
 )
 @pytest.mark.looptime

@@ -69,6 +69,7 @@ async def lookups(client: VairoSMSClient, several: bool) -> None:
 
 async def waits(client: VairoSMSClient) -> None:
     assert_type(await client.wait_gonderim("52", timeout=3600, poll_interval=5), Gonderim)
+    assert_type(await client.wait_gonderim(52, poll_interval=None), Gonderim)
     results = client.wait_gonderimler(ids_from_database(), max_poll_interval=120, changes=True)
     assert_type(results, AsyncGenerator[GonderimResult, None])
     error = (await anext(results)).error
@@ -128,10 +129,13 @@ async def all_options(session: aiohttp.ClientSession) -> None:
             timeout=None,
             retry=RetryPolicy(attempts=2),
             tz=ZoneInfo("Europe/Istanbul"),
+            poll_interval=0.5,
+            max_poll_interval=30,
         ) as client,
     ):
         panel.fail(Fault("html", 503), Fault(retry_after=3), times=2, id=52)
         assert_type(client.with_options(timeout=5, tz=None), VairoSMSClient)
+        assert_type(client.with_options(poll_interval=1, max_poll_interval=5.5), VairoSMSClient)
         panel.latency = 0.5
         assert_type(panel.latency, float)
         assert_type(panel.requests_by_id[52], int)
@@ -150,6 +154,11 @@ def panel_in_a_thread(config: pytest.Config) -> None:
     pytest_configure(config)
     with SandboxPanel(packets=50) as panel:
         assert_type(panel, SandboxPanel)
+        panel.add_gonderim(7000)
+        panel.add_gonderim(np.int64(7000), sms_baslik=None, after=3, then={"paket_durum": -1})
+        panel.add_gonderim({"id": "7000", "yeni": 1}, id=7001, omit=["log"])
+        panel.add_failed(7001, "MESSAGE_TOO_LONG", kredi_toplam="2.00")
+        panel.add_pending("7002", final_after=0.1, log=[])
         client = VairoSMSClient(panel.api_key, rate_limiter=AsyncLimiter(50, 1))
         assert_type(client, VairoSMSClient)
 
@@ -160,10 +169,18 @@ async def test_lookup(vairosms_client: VairoSMSClient, vairosms_panel: SandboxPa
     assert_type(vairosms_panel.requests, int)
 
 
+def misuse_of_the_panel(panel: SandboxPanel) -> None:
+    panel.add_gonderim(7000, baslik="")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    panel.add_failed(7000, paket_durum=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    panel.add_gonderim(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Fault("timeout")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 async def misuse(client: VairoSMSClient) -> None:
     await client.get_gonderim(5.2)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await client.get_gonderim(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await client.gather_gonderimler(52)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    client.with_options(poll_interval=None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     client.with_options(max_concurrency=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     VairoSMSClient("key", 16)  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
     panel = Gonderim()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Literal, cast
 
 from aiohttp import web
-from attrs import define, field, frozen, validators
+from attrs import define, frozen
 
 from vairosms_async._validate import parse_count
 
+_KINDS = ("status", "html", "reset", "hang", "cut")
 _HTML = "<!DOCTYPE html><html lang='tr'><title>Bakım</title><h1>Sistem bakımda</h1></html>"
 
 
@@ -34,12 +35,16 @@ class Fault:
         ValueError: ``kind`` is not one of these.
     """
 
-    kind: Literal["status", "html", "reset", "hang", "cut"] = field(
-        default="status", validator=validators.in_(("status", "html", "reset", "hang", "cut"))
-    )
+    kind: Literal["status", "html", "reset", "hang", "cut"] = "status"
     status: int = 503
     retry_after: float | str | None = None
     aciklama: str = "Sistem geçici olarak hizmet veremiyor."
+
+    def __attrs_post_init__(self) -> None:
+        kind: object = self.kind
+        if kind not in _KINDS:
+            hint = f" For an HTTP status, use Fault(status={kind})." if type(kind) is int else ""
+            raise ValueError(f"{kind!r} is not a kind of fault. Kinds: {', '.join(_KINDS)}.{hint}")
 
 
 TEMPORARY_FAULTS = (

@@ -1,15 +1,17 @@
 """The sandbox panel's packets: the provider's two examples, and generated ones."""
 
+import json
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, SupportsIndex
 
 from attrs import frozen
 
 from vairosms_async._convert import gonderim_from_dict, gonderim_to_dict
-from vairosms_async._errors import VairoSMSResponseError
+from vairosms_async._errors import VairoSMSInvalidIdError, VairoSMSResponseError
 from vairosms_async._models import Gonderim, PaketDurum
+from vairosms_async._validate import parse_id, quote
 
 Packet = dict[str, Any]
 """A packet in the panel's JSON shape."""
@@ -112,24 +114,104 @@ def generate_packet(seed: int, gonderim_id: int, settle_time: float) -> TimedPac
 def _in_state(packet: Packet, durum: PaketDurum, kod: str) -> Packet:
     packet = packet | {"paket_durum": int(durum)}
     if durum is PaketDurum.HATALI:
-        gonderim_id, zaman = packet["id"], packet["created_at"]
+        zaman = packet["created_at"]
         packet["kredi_toplam"] = 0
-        packet["log"] = EXAMPLES[61]["log"] | {
-            "id": 100_000 + gonderim_id,
-            "mesaj": f"Gönderim #{gonderim_id} sırasında hata oluşu: {kod}",
-            "ip": "192.0.2.10",
-            "created_at": zaman,
-            "updated_at": zaman,
-        }
+        packet["log"] = failure_log(packet["id"], kod) | {"created_at": zaman, "updated_at": zaman}
     return packet
 
 
-def as_packet(gonderim: Gonderim | Mapping[str, Any]) -> Packet:
-    """Return a caller's record or JSON object as a packet, or raise ValueError."""
-    if isinstance(gonderim, Gonderim):
-        return {**gonderim_to_dict(gonderim)}
+def failure_log(gonderim_id: int, kod: str) -> dict[str, Any]:
+    """Return the ``log`` of a failed packet, in the panel's JSON shape."""
+    changes = {
+        "id": 100_000 + gonderim_id,
+        "mesaj": f"Gönderim #{gonderim_id} sırasında hata oluşu: {kod}",
+        "ip": "192.0.2.10",
+    }
+    return {**EXAMPLES[61]["log"], **changes}
+
+
+_FIELDS = tuple(EXAMPLES[61])
+_DEFAULTS = {name: value for name, value in EXAMPLES[52].items() if name != "id"}
+
+
+def complete_packet(
+    given: Gonderim | Mapping[str, Any] | SupportsIndex | str,
+    fields: Mapping[str, Any],
+    *,
+    omit: Collection[str] = (),
+    base: Packet | None = None,
+) -> Packet:
+    """Return a packet with a value for each field: as given, then of `base` or the defaults.
+
+    Args:
+        given: A record, a JSON object or an id.
+        fields: Fields that replace those of `given`.
+        omit: Fields to leave out.
+        base: The packet that this one follows. Its ``log`` is not copied.
+
+    Raises:
+        ValueError: The packet is not one that the panel could send and a client could read.
+        TypeError: `fields` has an unknown field.
+    """
+    fields = _as_mapping(given) | _known(fields)
+    fields = {name: _as_json(name, value) for name, value in fields.items()}
+    packet = (_DEFAULTS if base is None else _without(base, {"log"})) | fields
+    record = _read(packet)
+    if record.paket_durum is PaketDurum.HATALI:
+        log = failure_log(record.id, "INVALID_SOURCE_ADDRESS")
+        packet = packet | {"kredi_toplam": 0, "log": log} | fields
+    if missing := set(omit) - packet.keys():
+        raise ValueError(f"omit: the packet has no field {min(missing)!r}")
+    packet = _without(packet, omit)
+    _read(packet)
+    return packet
+
+
+def packet_id(packet: Packet) -> int:
+    """Return a packet's id as a number. The packet may have it as text."""
+    return checked_id(_read(packet).id)
+
+
+def checked_id(value: SupportsIndex | str) -> int:
+    """Return an id as a number, or raise ValueError."""
+    gonderim_id = parse_id(value, bytes)
+    if isinstance(gonderim_id, VairoSMSInvalidIdError):
+        raise gonderim_id
+    return gonderim_id
+
+
+def _as_mapping(given: Gonderim | Mapping[str, Any] | SupportsIndex | str) -> Packet:
+    if isinstance(given, Gonderim):
+        return {**gonderim_to_dict(given)}
+    return dict(given) if isinstance(given, Mapping) else {"id": checked_id(given)}
+
+
+def _known(fields: Mapping[str, Any]) -> Packet:
+    if unknown := fields.keys() - _FIELDS:
+        raise TypeError(
+            f"a packet has no field {min(unknown)!r}. Fields: {', '.join(_FIELDS)}. To add a field "
+            "that the library does not know, pass a mapping."
+        )
+    return dict(fields)
+
+
+def _without(packet: Packet, names: Collection[str]) -> Packet:
+    return {name: value for name, value in packet.items() if name not in names}
+
+
+def _read(packet: Packet) -> Gonderim:
     try:
-        gonderim_from_dict(gonderim)
+        return gonderim_from_dict(packet)
     except VairoSMSResponseError as exc:
         raise ValueError(str(exc)) from None
-    return dict(gonderim)
+
+
+def _as_json(name: str, value: Any) -> Any:
+    """Return a copy of a value, as a client reads it. Raise ValueError if it is not JSON."""
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: {quote(value)} ({type(value).__name__}) is not JSON. Pass it as the panel "
+            'writes it: times as "2016-07-22 14:40:16", periods as "24:00:00".'
+        ) from None

@@ -16,14 +16,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from attrs import frozen
 
-from vairosms_async._convert import gonderim_from_dict
 from vairosms_async._endpoint import is_loopback, redact_url
-from vairosms_async._models import Gonderim
 from vairosms_async._validate import check_seconds, parse_count, parse_digits
 from vairosms_async._wire import API_KEY_HATALI
 
+from ._added import AddedPackets
 from ._faults import Fault, FaultQueue, respond_with_fault
-from ._packets import EXAMPLES, Packet, TimedPacket, as_packet, generate_packet
+from ._packets import EXAMPLES, Packet, TimedPacket, generate_packet
 from ._thread import ThreadedServer
 
 _ROOT = "/Panel/api/v1"
@@ -60,12 +59,13 @@ class SandboxRequest:
     status: int | None
 
 
-class SandboxPanel(ThreadedServer):
+class SandboxPanel(AddedPackets, ThreadedServer):
     """A fake panel on loopback, for demonstrations and for the tests of your own services.
 
     It has the provider's two example packets (52 and 61) and ``packets`` generated ones, some of
-    which become final while you poll. A wrong key gets 401 and an unknown id 404. Other paths get
-    404 and other methods 405, in plain text and without latency, faults or rate limit.
+    which become final while you poll. A wrong key gets 401 and an unknown id 404. POST gets the
+    same answer as GET, because the provider's PHP sample sends POST. Other paths get 404 and other
+    methods 405, in plain text and without latency, faults or rate limit.
 
     ``async with`` runs the panel on your event loop. ``with`` runs it in a thread, for tests that
     have no event loop or block it. You can use everything but `start` and `stop` from any thread.
@@ -172,26 +172,6 @@ class SandboxPanel(ThreadedServer):
         scheme = "http" if self._ssl_context is None else "https"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{_ROOT}"
 
-    def add_gonderim(
-        self,
-        gonderim: Gonderim | Mapping[str, Any],
-        *,
-        then: Gonderim | Mapping[str, Any] | None = None,
-        after: float = 0.0,
-    ) -> None:
-        """Add a packet, or replace the packet with the same id.
-
-        Args:
-            gonderim: The packet, as a record or in the panel's JSON shape.
-            then: What the packet becomes. None (default): it does not change.
-            after: Seconds from now until it does (default 0.0).
-
-        Raises:
-            ValueError: A packet has missing or invalid fields; the message names them.
-        """
-        packet, last = as_packet(gonderim), None if then is None else as_packet(then)
-        self._added[gonderim_from_dict(packet).id] = TimedPacket(packet, last, after), self._now()
-
     def fail(self, *faults: Fault, times: int | None = 1, id: int | None = None) -> None:
         """Make the next requests fail.
 
@@ -223,6 +203,7 @@ class SandboxPanel(ThreadedServer):
         self._started, self._window = self._clock(), (-math.inf, 0)
         app = web.Application(middlewares=[self._record])
         app.router.add_get(_ROOT + "/GonderimBilgisi/{id}", self._handle)
+        app.router.add_post(_ROOT + "/GonderimBilgisi/{id}", self._handle)
         # No access log: request lines contain the key.
         runner = web.AppRunner(
             app, access_log=None, logger=_logger, handler_cancellation=True, shutdown_timeout=0.5
@@ -310,7 +291,6 @@ class SandboxPanel(ThreadedServer):
         return generate_packet(self._seed, gonderim_id, self._settle_time).at(self._now())
 
     def _now(self) -> float:
-        """Return the seconds since the start, or 0 before it."""
         return self._clock() - self._started if self._runner else 0.0
 
     def _count_in_window(self) -> int | None:
@@ -337,5 +317,6 @@ def _latency_range(latency: float | tuple[float, float]) -> tuple[float, float]:
 def _json_answer(
     aciklama: Packet | str, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    body = json.dumps({"durum": status == 200, "aciklama": aciklama}, ensure_ascii=False).encode()
+    text = json.dumps({"durum": status == 200, "aciklama": aciklama}, ensure_ascii=False)
+    body = text.encode(errors="backslashreplace")  # of a lone surrogate: JSON's escape, too
     return web.json_response(body=body, status=status, headers=headers)

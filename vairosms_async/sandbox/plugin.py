@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from vairosms_async import RetryPolicy, VairoSMSClient
+from vairosms_async._polling import Intervals
 
 from ._panel import SandboxPanel
 
@@ -43,6 +44,14 @@ def vairosms_panel(request: pytest.FixtureRequest) -> Iterator[SandboxPanel]:
     While the panel runs, the environment variables ``VAIROSMS_API_KEY`` and ``VAIROSMS_BASE_URL``
     point to it, so clients that your code creates use it. A client created earlier, at import or in
     a fixture that does not use this one, does not.
+
+    While the panel runs, `VairoSMSClient.wait_gonderim` and `VairoSMSClient.wait_gonderimler` poll
+    at intervals of at most 0.05 seconds in this process, whatever intervals your code sets. So code
+    that waits for a packet costs no real seconds::
+
+        def test_waits_until_the_packet_is_final(vairosms_panel):
+            vairosms_panel.add_pending(7002, final_after=0.1)
+            assert my_service.wait(7002) == "SONLANDI"
     """
     options: dict[str, Any] = {}
     for mark in request.node.iter_markers(_MARK):
@@ -52,6 +61,7 @@ def vairosms_panel(request: pytest.FixtureRequest) -> Iterator[SandboxPanel]:
     with SandboxPanel(**options) as panel, pytest.MonkeyPatch.context() as environment:
         environment.setenv("VAIROSMS_API_KEY", panel.api_key)
         environment.setenv("VAIROSMS_BASE_URL", panel.base_url)
+        environment.setattr(Intervals, "longest", 0.05)
         yield panel
 
 
@@ -62,7 +72,8 @@ def vairosms_client(
 ) -> VairoSMSClient:
     """A `VairoSMSClient` for ``vairosms_panel``, on the test's event loop, closed after the test.
 
-    It retries without back-off, but waits for ``Retry-After``. To change its options, call
+    It polls every 0.01 to 0.05 seconds. It retries without back-off, but waits for ``Retry-After``.
+    To change its options, call
     `VairoSMSClient.with_options`.
     """
     client: VairoSMSClient = request.getfixturevalue(_client_fixture_name(request))
@@ -96,7 +107,8 @@ def _ini(config: pytest.Config, name: str) -> Any:
 def _client_fixture() -> Callable[[], AsyncGenerator[VairoSMSClient]]:
     # A new function for each fixture, as pytest-asyncio stores the loop scope on the function.
     async def client() -> AsyncGenerator[VairoSMSClient]:
-        async with VairoSMSClient(retry=RetryPolicy(initial_delay=0.0)) as client:
+        retry = RetryPolicy(initial_delay=0.0)
+        async with VairoSMSClient(retry=retry, poll_interval=0.01) as client:
             yield client
 
     return client
