@@ -55,7 +55,8 @@ async def stream(
     Raises:
         Exception: `look_up` or `items` raised it. The stream first yields the results that are
             complete. If `items` raised it, the stream also completes the lookups in flight.
-        RuntimeError: The client was closed.
+        RuntimeError: The client was closed or was used in another event loop, or other code
+            cancelled a worker.
     """
     results: asyncio.Queue[Result | End] = asyncio.Queue()
     consumed = asyncio.Semaphore(0)
@@ -89,14 +90,14 @@ async def gather(
     *,
     return_exceptions: bool,
 ) -> list[Gonderim | VairoSMSError]:
-    """Look up ids and return their records in input order. Each id is looked up once.
+    """Look up ids, each once. Return a record or an error per id, in input order.
 
     Args:
         shared: The state of the client.
         ids: The ids. An error stands in the place of an invalid id.
         look_up: Looks up one id.
         limit: Maximum number of workers.
-        return_exceptions: Put errors in their places instead of raising the first one.
+        return_exceptions: Return an error in the place of its record; do not raise the first one.
     """
     shared.ensure_usable()
     if not return_exceptions:
@@ -230,7 +231,7 @@ class _Workers(Generic[Item, Result]):
 
 
 async def cancel_and_wait(tasks: Tasks) -> None:
-    """Cancel tasks and wait until all of them have ended, even if cancelled meanwhile."""
+    """Cancel tasks and wait until all have ended. Then raise the caller's cancellation, if any."""
     for task in tasks:
         task.cancel()
     cancelled: asyncio.CancelledError | None = None

@@ -62,7 +62,7 @@ class VairoSMSClient:
         max_concurrency: Maximum number of lookups in flight, from all tasks (default 16).
         timeout: Seconds for one attempt, from connecting to the end of the answer (default 30).
             None means no limit.
-        retry: How failed attempts are repeated (default ``RetryPolicy()``: 4 attempts).
+        retry: When and how often to retry (default ``RetryPolicy()``: 4 attempts).
         rate_limiter: An async context manager that the client enters before each request, such as
             ``aiolimiter.AsyncLimiter(50, 1)``. Default: None.
         tz: The zone of the panel's times. None (default) returns naive datetimes, as the panel
@@ -75,8 +75,8 @@ class VairoSMSClient:
     Raises:
         ValueError: The key is missing or invalid, ``base_url`` is invalid, a number is out of range
             or not a number, or ``poll_interval`` is above ``max_poll_interval``. The message does
-            not contain the key. For the key and ``base_url``, the attribute ``setting`` of the
-            error names which of them is invalid.
+            not contain the key. If the key or ``base_url`` is the cause, the error's attribute
+            ``setting`` is ``"api_key"`` or ``"base_url"``.
         TypeError: ``session``, ``retry``, ``rate_limiter`` or ``tz`` has the wrong type.
     """
 
@@ -129,7 +129,7 @@ class VairoSMSClient:
 
         Args:
             timeout: Seconds for one attempt; None for no limit.
-            retry: How failed attempts are repeated.
+            retry: When and how often to retry.
             tz: The zone of the panel's times; None for naive datetimes.
             rate_limiter: An async context manager that the client enters before each request; None
                 for no rate limiter.
@@ -163,7 +163,7 @@ class VairoSMSClient:
                 ASCII digits, from 1 to 2**64 - 1.
 
         Raises:
-            VairoSMSInvalidIdError: ``id`` is not an id. No request was sent.
+            VairoSMSInvalidIdError: ``id`` is not a valid packet id. The client sent no request.
             VairoSMSConnectionError: No complete answer arrived in the last attempt. TLS failures
                 are not retried.
             VairoSMSTimeoutError: The last attempt took longer than ``timeout``.
@@ -174,7 +174,8 @@ class VairoSMSClient:
             VairoSMSRateLimitError: HTTP 429 in the last attempt.
             VairoSMSServerError: HTTP 5xx in the last attempt.
             VairoSMSAPIError: The panel refused the request for another reason.
-            RuntimeError: The client or its session is closed, or was used in another event loop.
+            RuntimeError: The client or your session is closed, or the client was used in another
+                event loop.
         """
         return (await self._look_up(id)).unwrap()
 
@@ -201,15 +202,16 @@ class VairoSMSClient:
         return_exceptions: bool = False,
         max_concurrency: int | None = None,
     ) -> list[Gonderim] | list[Gonderim | VairoSMSError]:
-        """Look up many packets at once, and return their records in the order of the ids.
+        """Look up many packets concurrently, and return their records in the order of the ids.
 
         When it returns, raises or is cancelled, every lookup that it started has ended.
 
         Args:
             ids: The ids, each as for `get_gonderim`. A repeated id is looked up once.
             return_exceptions: False (default): the first error cancels the other lookups and is
-                raised. True: errors stand in their places in the list. A refused key stops the work
-                in both cases; with True, each id without a result gets its own `VairoSMSAuthError`.
+                raised. True: the list contains the error of a failed lookup instead of its record.
+                A refused key stops the work in both cases; with True, each id without a result gets
+                its own `VairoSMSAuthError`.
             max_concurrency: Maximum number of lookups in flight for this call, if it is lower than
                 the client's. Default: the client's.
 
@@ -220,7 +222,8 @@ class VairoSMSClient:
             VairoSMSError: As for `get_gonderim`. Invalid ids are rejected before any request.
             ValueError: ``max_concurrency`` is below 1.
             TypeError: ``ids`` is not an iterable of ids.
-            RuntimeError: The client is closed or was used in another event loop.
+            RuntimeError: The client or your session is closed, or the client was used in another
+                event loop.
         """
         limit = self._limit(max_concurrency)
         check_ids(ids)
@@ -259,8 +262,8 @@ class VairoSMSClient:
             Exception: ``ids`` raised it. The results of the lookups in flight are yielded first.
             ValueError: ``max_concurrency`` is below 1.
             TypeError: ``ids`` is not an iterable of ids.
-            RuntimeError: The client is closed (before or during the loop), or was used in another
-                event loop.
+            RuntimeError: The client or your session is closed (before or during the loop), or the
+                client was used in another event loop.
         """
         limit = self._limit(max_concurrency)
         check_ids(ids)
@@ -291,7 +294,8 @@ class VairoSMSClient:
                 unknown id, a refused key, a TLS failure, a record without a readable state. Polling
                 continues after other errors, and the client logs a warning.
             ValueError: A time is not above 0, or ``poll_interval`` is above ``max_poll_interval``.
-            RuntimeError: The client is closed or was used in another event loop.
+            RuntimeError: The client or your session is closed, or the client was used in another
+                event loop.
         """
         intervals = self._intervals.replace(timeout, poll_interval, max_poll_interval)
         results = wait(self._shared, [id], self._look_up, 1, intervals=intervals)
@@ -314,26 +318,28 @@ class VairoSMSClient:
         `contextlib.aclosing`, as with `iter_gonderimler`.
 
         Args:
-            ids: The ids, as an iterable or async iterable of any length. An id that is already
-                waiting is polled and yielded once.
+            ids: The ids, as an iterable or async iterable of any length. The client skips an id
+                that is already waiting.
             timeout: Maximum time to wait for each packet in seconds, from its first poll. Default:
                 None, no limit.
             poll_interval: As for `wait_gonderim`.
             max_poll_interval: As for `wait_gonderim`. Intervals are longer if more polls are due
                 than the client's ``max_concurrency`` allows.
-            changes: True: yield each packet also at its first record, and when its state changes.
-                False (default): only when its wait ends.
+            changes: True: also yield the first record of each packet, and its record after each
+                change of state. False (default): yield a packet's result when its wait ends.
 
         Yields:
-            One result per packet: its final record, or the error that ended its wait (see
-            `wait_gonderim`). With ``changes``, its earlier records come before.
+            The final record of each packet, or the error that ended its wait (see `wait_gonderim`).
+            With ``changes``, also its first record and its record after each change of state.
 
         Raises:
             VairoSMSAuthError: The panel refused the key. No further request is sent.
+            Exception: ``ids`` raised it. The lookups in flight complete first. Ids that still wait
+                get no result.
             ValueError: As for `wait_gonderim`.
             TypeError: ``ids`` is not an iterable of ids.
-            RuntimeError: The client is closed (before or during the loop), or was used in another
-                event loop.
+            RuntimeError: The client or your session is closed (before or during the loop), or the
+                client was used in another event loop.
         """
         check_ids(ids)
         intervals = self._intervals.replace(timeout, poll_interval, max_poll_interval)
@@ -345,7 +351,7 @@ class VairoSMSClient:
         return self._shared.stats()
 
     async def close(self) -> None:
-        """Cancel all bulks, interrupt lookups, and close the session if the client opened it.
+        """Cancel bulk lookups, interrupt others, and close the session if the client opened it.
 
         An interrupted lookup raises RuntimeError. A request that `get_gonderim` has in flight in
         your session is not interrupted. Closing twice is allowed. Closing a sibling from
@@ -365,7 +371,7 @@ class VairoSMSClient:
         await self.close()
 
     def __repr__(self) -> str:
-        if "_shared" not in vars(self):  # the constructor failed; a traceback shows its locals
+        if "_shared" not in vars(self):  # for tracebacks that show `self` of a failed constructor
             return "<VairoSMSClient>"
         shared, options = self._shared, self._options
         return (
@@ -375,7 +381,7 @@ class VairoSMSClient:
         )
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a VairoSMSClient cannot be copied or pickled: it has a key and sockets")
+        raise TypeError("a VairoSMSClient cannot be copied or pickled: create another client")
 
     def _look_up(
         self, id: SupportsIndex | str, *, on_error: Callable[[VairoSMSError], None] | None = None

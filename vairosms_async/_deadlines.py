@@ -5,11 +5,11 @@ import math
 
 
 class Deadlines:
-    """Waits that end at their deadline, or all at once by `expire_all`.
+    """Waits that end at their deadline, or all together when `expire_all` is called.
 
-    ``asyncio.timeout(30)`` sets and cancels a timer, which costs a tenth of a lookup. Nearly all
+    ``asyncio.timeout(30)`` sets and cancels a timer: a tenth of a lookup's CPU time. Nearly all
     waits end in time, so one timer is enough: it is set to the earliest deadline, and set again
-    when it fires. Each wait is an `asyncio.Timeout`, which knows its own cancellation from others.
+    when it fires. An `asyncio.Timeout` can tell whether it caused a cancellation.
     """
 
     def __init__(self) -> None:

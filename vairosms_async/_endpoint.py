@@ -37,8 +37,8 @@ class SettingError(ValueError):
 class Settings:
     """An API key and a base URL, as the caller or the environment gives them.
 
-    Each is inside a function, so that code which holds them can raise: a traceback that prints
-    local variables does not show them.
+    Each is inside a function, since tracebacks can print local variables: they then show the
+    function, not the value.
     """
 
     api_key: Callable[[], object]
@@ -84,7 +84,7 @@ def _key_error(key: object) -> SettingError | None:
     elif not isinstance(key, str):
         problem, advice = f"must be a str, not {type(key).__name__}", "Pass the key as a str."
     elif not key.isprintable() or any(c.isspace() for c in key):
-        problem, advice = "contains whitespace or a control character", "Check how it was copied."
+        problem, advice = "contains whitespace or an invisible character", "Copy the key again."
     else:
         return None
     return SettingError(f"api_key {problem}. {advice}", setting="api_key", problem=problem)
@@ -94,7 +94,7 @@ def _parse_url(settings: Settings) -> URL | None:
     text = str(settings.base_url()).strip()
     try:
         url = URL(text)
-        # The resolver encodes the host like this; yarl raises when the host is read.
+        # yarl decodes the host only here, and the resolver encodes it with IDNA. Both can raise.
         (url.host or "").encode("idna")
     except ValueError:
         return None
@@ -115,7 +115,7 @@ def _base_url_error(settings: Settings, allow_insecure_http: bool) -> SettingErr
         problem = "must not contain a user or a password"
         advice = "Pass them to an aiohttp session."
     elif url.scheme == "http" and not (allow_insecure_http or is_loopback(url.host)):
-        problem = "is an http:// URL of another host, so the key would travel unencrypted"
+        problem = "is an http:// URL of a host that is not loopback: the key would be unencrypted"
         advice = "Use https://. To send the key unencrypted, pass allow_insecure_http=True."
     else:
         return None
@@ -155,7 +155,7 @@ def _make_scrub(key: str) -> Callable[[bytes], bytes]:
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine: a loopback address, or ``localhost``.
 
-    A name below ``localhost`` does not count, since some resolvers ask the network for it.
+    A subdomain of ``localhost`` does not count, since some resolvers ask the network for it.
     """
     try:
         return ip_address(host).is_loopback
@@ -167,7 +167,7 @@ def _key_pattern(key: str) -> re.Pattern[bytes]:
     """Return a pattern for the key: plain, percent-encoded, escaped for JSON, Python or HTML."""
     pattern = b"".join(b"(?:%s)" % b"|".join(_char_forms(c)) for c in key)
     if len(key) < _SHORT_KEY:
-        # Real keys are long. A short one of a test, such as "key", would match in "api_key".
+        # Real keys are long. A short test key, such as "key", would match in "api_key".
         pattern = rb"(?<![A-Za-z0-9_])" + pattern + rb"(?![A-Za-z0-9_])"
     return re.compile(pattern)
 
@@ -199,7 +199,7 @@ def _utf16(c: str) -> list[int]:
     return [int.from_bytes(units[i : i + 2]) for i in range(0, len(units), 2)]
 
 
-# Matches also in a URL that is percent-encoded inside another one, once or more often. There, %26
+# Also matches in a URL that is percent-encoded, one or more times, inside another URL. There, %26
 # ends the value; after a plain "=" it is a part of the value.
 _VALUE = r"[^&#\s\"'<>]"
 _API_KEY = re.compile(

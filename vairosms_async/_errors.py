@@ -4,9 +4,9 @@
 
     VairoSMSError
     ├─ VairoSMSInvalidIdError     rejected before any request
-    ├─ VairoSMSConnectionError    no answer
+    ├─ VairoSMSConnectionError    no complete answer
     │  └─ VairoSMSTimeoutError
-    ├─ VairoSMSResponseError      an answer that does not come from the panel
+    ├─ VairoSMSResponseError      not a valid answer of the panel
     └─ VairoSMSAPIError           the panel refused the request
        ├─ VairoSMSAuthError
        ├─ VairoSMSNotFoundError
@@ -49,8 +49,8 @@ class VairoSMSError(Exception):
 class VairoSMSInvalidIdError(VairoSMSError, ValueError):
     """The value is not a packet id. It was rejected before any request.
 
-    An id is a value that `operator.index` accepts (an int, a `numpy.int64`), but not a bool, or a
-    str of ASCII digits. It is between 1 and 2**64 - 1. `gonderim_id` is None.
+    An id is a str of ASCII digits, or a value that `operator.index` accepts (an int, a
+    `numpy.int64`) and that is not a bool. It is between 1 and 2**64 - 1. `gonderim_id` is None.
     """
 
 
@@ -101,8 +101,8 @@ class VairoSMSTimeoutError(VairoSMSConnectionError, TimeoutError):
 class VairoSMSResponseError(VairoSMSError):
     """The answer is not a valid answer of the panel.
 
-    Examples: an HTML page, a redirect, truncated or foreign JSON, a record without a readable id or
-    state, the record of another packet. A lookup does not retry it. `wait_gonderim` and
+    Examples: an HTML page, a redirect, truncated or unexpected JSON, a record without a readable
+    id or state, the record of another packet. A lookup does not retry it. `wait_gonderim` and
     `wait_gonderimler` continue to poll if it is `retryable`.
 
     Attributes:
@@ -131,7 +131,7 @@ class VairoSMSAPIError(VairoSMSError):
     Attributes:
         status: The HTTP status. It can be 200: the panel may answer ``durum: false`` under 200.
         aciklama: The panel's own explanation (at most 500 characters, without the API key), or
-            None if the answer has none, such as a web server's error page.
+            None if the answer has none, for example because it is a web server's error page.
         kod: `aciklama` if it is one of the codes of the provider's page "Hata Mesajları"
             (``INVALID_SOURCE_ADDRESS``, ``MISSING_MESSAGE``, ``MESSAGE_TOO_LONG``,
             ``MISSING_DESTINATION_ADDRESS``, ``INVALID_DESTINATION_ADDRESS``), otherwise None.
@@ -159,9 +159,10 @@ class VairoSMSAPIError(VairoSMSError):
 
 
 class VairoSMSAuthError(VairoSMSAPIError):
-    """The panel refused the API key: HTTP 401, its JSON under 403, or its message for a wrong key.
+    """The panel refused the API key.
 
-    It ends bulk work, since no other lookup can succeed.
+    This is HTTP 401, ``durum: false`` under HTTP 403, or the panel's message for a wrong key. It
+    ends a bulk lookup, since no other lookup can succeed.
     """
 
 
@@ -181,7 +182,7 @@ class VairoSMSServerError(VairoSMSAPIError):
 
 
 def truncate(text: str, length: int) -> str:
-    """Shorten a text for a message to `length` characters, with an ellipsis at its end."""
+    """Truncate a text to at most `length` characters. A truncated text ends with an ellipsis."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 

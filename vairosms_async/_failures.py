@@ -89,7 +89,8 @@ def to_library_error(
                 retryable=True,
             )
         case aiohttp.ClientHttpProxyError():
-            reason, why = "proxy", f"the proxy refused a connection to {host} (HTTP {exc.status})"
+            why = f"the proxy refused a connection to {host} (HTTP {exc.status}). Check the proxy"
+            reason = "proxy"
         case aiohttp.ClientResponseError():
             return VairoSMSResponseError(
                 f"{what}: the answer from {host} is not HTTP",
@@ -106,11 +107,12 @@ def _no_answer(exc: Exception, host: str) -> tuple[ConnectionReason, str]:
         return "tls", why
     match exc:
         case aiohttp.ClientConnectorDNSError():
-            return "dns", f"the host name {host} cannot be resolved"
+            return "dns", f"the host name {host} cannot be resolved. Check base_url and the network"
         case aiohttp.ClientProxyConnectionError():
-            return "proxy", f"no connection to the proxy for {host}"
+            return "proxy", f"no connection to the proxy for {host}. Check the proxy settings"
         case aiohttp.ClientConnectorError(os_error=cause):
-            why = cause.strerror or "closed by the server"
+            closed = isinstance(cause, ConnectionResetError)
+            why = cause.strerror or ("closed by the server" if closed else "connecting failed")
             return "connect", f"no connection to {host}: {why}"
         case aiohttp.ClientOSError(__cause__=OSError() as cause):
             return "connect", f"no connection to {host} ({type(cause).__name__})"

@@ -45,7 +45,7 @@ class Options:
 def _check_types(retry: object, rate_limiter: object, tz: object) -> None:
     # A wrong type must fail here, not at the first failed lookup.
     if not isinstance(retry, RetryPolicy):
-        raise TypeError(f"retry must be a RetryPolicy, not {retry!r}. See RetryPolicy(attempts=1).")
+        raise TypeError(f"retry must be a RetryPolicy (attempts=1: no retries), not {retry!r}")
     if rate_limiter is not None and not isinstance(rate_limiter, AbstractAsyncContextManager):
         raise TypeError(f"rate_limiter must be an async context manager, not {rate_limiter!r}")
     if tz is not None and not isinstance(tz, tzinfo):
@@ -58,7 +58,7 @@ async def look_up(
     value: SupportsIndex | str,
     on_error: Callable[[VairoSMSError], None] | None = None,
 ) -> GonderimResult:
-    """Look up one id, with retries. Return the record, or the error of the lookup.
+    """Look up one id, with retries. Return a result with the record or the error.
 
     Args:
         shared: The state of the client.
@@ -126,7 +126,7 @@ def _raise_if_refused(shared: Shared, error: VairoSMSError) -> None:
 def _next_delay(
     shared: Shared, policy: RetryPolicy, error: VairoSMSError, attempt: int
 ) -> float | None:
-    """Return the seconds until the next attempt, if any. Pause the client if the panel asks so."""
+    """Return the seconds until the next attempt, or None. Start or extend a pause if needed."""
     delay = retry_delay(policy, error, attempt)
     if isinstance(error, VairoSMSAPIError):
         shared.pause.begin(shared.now(), requested_pause(policy, error, delay), error.status)
@@ -141,7 +141,7 @@ def _next_delay(
 async def _attempt(
     shared: Shared, options: Options, gonderim_id: int, attempt: int
 ) -> Gonderim | VairoSMSError:
-    """Send one request as soon as there is a free slot and no pause. A pause holds no slot."""
+    """Wait for the end of the pause, a free slot and the rate limiter. Then send one request."""
     while True:
         if seconds := shared.pause_remaining():
             await shared.sleep(seconds)

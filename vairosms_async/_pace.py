@@ -22,11 +22,11 @@ class Pause:
         self._spread = 0.0
 
     def begin(self, now: float, seconds: float, status: int) -> None:
-        """Pause from now on, or extend the current pause."""
+        """Start a pause, or extend the current one. A pause that would end earlier is ignored."""
         if seconds <= 0.0 or now + seconds <= self._until:
             return
         if now >= self._until:
-            _logger.warning("the panel answered HTTP %d: pausing for %.3g s", status, seconds)
+            _logger.warning("the panel answered HTTP %d: pausing for %.2f s", status, seconds)
         self.has_begun = True
         self._until = now + seconds
         self._spread = min(1.0, seconds * self.SPREAD)

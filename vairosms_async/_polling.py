@@ -233,7 +233,7 @@ class _Schedule(AsyncIterator[SupportsIndex | str]):
             await cancel_and_wait({self._reading})
 
     def _finished_read(self) -> asyncio.Task[SupportsIndex | str | End] | None:
-        """Return the reading task if it has read an id. Start one if needed."""
+        """Return the reading task if it is done, otherwise None. Start a task if needed."""
         if self._reading is None and not self._exhausted:
             self._reading = asyncio.create_task(self._read(), name="vairosms bulk reader")
             self._shared.bulk_tasks.add(self._reading)

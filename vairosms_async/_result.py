@@ -1,4 +1,4 @@
-"""`GonderimResult`: the outcome of one lookup in bulk work."""
+"""`GonderimResult`: the outcome of one lookup."""
 
 from attrs import frozen
 
@@ -8,7 +8,7 @@ from ._models import Gonderim
 
 @frozen
 class GonderimResult:
-    """The outcome of one lookup in bulk work: a record or an error, never both.
+    """The outcome of one lookup: a record or an error, never both.
 
     Attributes:
         id: The id that was looked up, as an int. An invalid id: the value itself if it is an int or

@@ -1,4 +1,4 @@
-"""Retries: whether and when a failed lookup is sent again, and how many retries a client has."""
+"""Retries: whether and when to retry a failed lookup, and how many retries a client has."""
 
 import logging
 import random
@@ -13,9 +13,9 @@ _logger = logging.getLogger("vairosms_async")
 
 @frozen
 class RetryPolicy:
-    """How often and how soon the client repeats a failed attempt.
+    """How often and how soon the client retries a failed lookup.
 
-    Lookups change nothing in the panel, so they can be repeated. The client retries connection
+    Lookups change nothing in the panel, so a retry is safe. The client retries connection
     errors (except TLS failures), timeouts, and HTTP 408, 429 and 5xx. The delay after attempt n is
     uniformly random from 0 to ``min(max_delay, initial_delay * 2 ** (n - 1))`` ("exponential
     back-off with full jitter"). ``Retry-After`` is added to it.
@@ -31,8 +31,8 @@ class RetryPolicy:
             60). A longer one ends the lookup with its error at once.
 
     Raises:
-        ValueError: A value is not a number, `attempts` is below 1, or a time is negative or not
-            finite.
+        ValueError: `attempts` is not a whole number of at least 1, or a time is not a finite
+            number of at least 0.
     """
 
     attempts: int = 4
@@ -98,6 +98,6 @@ def retry_delay(policy: RetryPolicy, error: VairoSMSError, attempt: int) -> floa
         return None
     if retry_after is not None and retry_after > policy.max_retry_after:
         return None
-    # 2 ** 62 is above every max_delay; 2 ** 1024 is too large for a float.
+    # 2.0 ** 1024 raises OverflowError. No useful max_delay needs an exponent above 62.
     back_off = min(policy.max_delay, policy.initial_delay * 2.0 ** min(attempt - 1, 62))
     return (retry_after or 0.0) + random.uniform(0.0, back_off)  # noqa: S311 (jitter)

@@ -63,7 +63,7 @@ class Slots(asyncio.Semaphore):
 
 
 class Shared:
-    """Session, event loop, slots, retry budget, pause, and the tasks of running bulks."""
+    """Session, event loop, slots, retry budget, pause, and the tasks of running bulk lookups."""
 
     # For `__del__`, if the constructor fails.
     _transport: Transport | None = None
@@ -131,7 +131,7 @@ class Shared:
             deadlines = self.interruptible if self._session is None else Deadlines()
             self._transport = Transport(self.endpoint, session, deadlines)
         if self._transport.session.closed:
-            raise RuntimeError("the aiohttp session passed to this VairoSMSClient is closed")
+            raise RuntimeError("your aiohttp session is closed: close it after the last lookup")
         return self._transport
 
     def now(self) -> float:
@@ -149,7 +149,7 @@ class Shared:
                 await self.closing.wait()
 
     async def close(self) -> None:
-        """Interrupt lookups, cancel the bulks, then close the client's own session."""
+        """Interrupt lookups, cancel the bulk tasks, then close the client's own session."""
         self._bind_loop()
         self.closing.set()
         self.interruptible.expire_all()

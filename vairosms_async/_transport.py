@@ -52,8 +52,8 @@ async def _plain_request(
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-        # aiohttp repeats a GET at once if its connection breaks, but not after other exceptions.
-        # Only RetryPolicy repeats requests.
+        # aiohttp immediately retries a GET after these exceptions, but not after others. Only
+        # RetryPolicy must retry requests.
         plain: aiohttp.ClientError = aiohttp.ClientConnectionError("connection lost")
     except (aiohttp.ClientResponseError, aiohttp.ConnectionTimeoutError) as exc:
         plain = _without_url(exc)
@@ -164,7 +164,7 @@ class Transport:
         )
 
 
-_TOO_LONG = f"not the panel's answer: more than {MAX_BODY} bytes"
+_TOO_LONG = f"not a valid answer of the panel: more than {MAX_BODY} bytes"
 _STREAMED = (
     "but a middleware, trace hook or response_class of the session has streamed the body. "
     "Call its read(), text() or json() there instead, which keep the body"
@@ -174,8 +174,8 @@ _STREAMED = (
 async def _read(response: aiohttp.ClientResponse) -> bytes | str:
     """Return the body, or a text that says why not: it is longer than `MAX_BODY`, or gone.
 
-    The end of the body releases the connection. Otherwise it is closed: after an error, for a long
-    body, and after HTTP 101, for which aiohttp keeps the connection.
+    aiohttp releases the connection at the end of the body. This function closes it after an error,
+    after a long body, and after HTTP 101, for which aiohttp keeps the connection.
     """
     chunks: list[bytes] = []
     size = 0

@@ -40,7 +40,7 @@ def parse_id(value: SupportsIndex | str, scrub: Scrub) -> int | VairoSMSInvalidI
 
 def parse_digits(text: str) -> int | None:
     """Parse a str of ASCII digits as an id from 1 to `MAX_ID`. Return None for any other text."""
-    # No sign, blank or separator: nothing that could change the path of the URL.
+    # No sign, whitespace or separator: nothing that could change the path of the URL.
     digits = text.lstrip("0")
     if text.isascii() and digits.isdigit() and len(digits) <= len(str(MAX_ID)):
         number = int(digits)
@@ -75,13 +75,11 @@ def quote(value: object, scrub: Scrub | None = None, length: int = 40) -> str:
 def check_ids(ids: object) -> None:
     """Raise TypeError if `ids` is not iterable, or is a str or bytes."""
     if isinstance(ids, str | bytes) or not isinstance(ids, Iterable | AsyncIterable):
-        raise TypeError(
-            f"ids must be an iterable of ids, such as a list, not a single {type(ids).__name__}"
-        )
+        raise TypeError(f"ids must be an iterable of ids, such as a list, not {type(ids).__name__}")
 
 
 def parse_count(name: str, value: Any) -> int:
-    """Return a whole number from 1 as an int. Raise ValueError for any other value."""
+    """Return a whole number of at least 1 as an int. Raise ValueError for any other value."""
     if not isinstance(value, bool):
         with suppress(TypeError):
             count = operator.index(value)
@@ -98,7 +96,7 @@ def check_seconds(name: str, value: Any, *, allow_zero: bool = False) -> None:
             if math.isfinite(seconds) and (seconds > 0 or (allow_zero and seconds == 0)):
                 return
     least = "0 or more" if allow_zero else "above 0"
-    raise ValueError(f"{name} must be a number of seconds, {least}, not {value!r}")
+    raise ValueError(f"{name} must be a finite number of seconds, {least}, not {value!r}")
 
 
 def check_timeout(value: Any) -> None:

@@ -39,7 +39,7 @@ KODLAR = frozenset(
 """The error codes of the provider's page "Hata Mesajları"."""
 
 API_KEY_HATALI = "Gönderilen api_key bilgisi hatalı, lütfen kontrol edin."
-"""The panel's message for a wrong key (same page). It refuses the key under any status."""
+"""The panel's message for a wrong key (same page). The HTTP status of this refusal can vary."""
 
 _EXCERPT_LENGTH = 200
 _ACIKLAMA_LENGTH = 500
@@ -95,7 +95,7 @@ def read_answer(
         problem = problem or "durum is true under this status"
 
     return VairoSMSResponseError(
-        f"gonderim {gonderim_id}: HTTP {status}, not the panel's answer: {problem}",
+        f"gonderim {gonderim_id}: HTTP {status}, not a valid answer of the panel: {problem}",
         gonderim_id=gonderim_id,
         status=status,
         excerpt=_excerpt(body),
@@ -123,14 +123,14 @@ def _refusal(
         kind = VairoSMSServerError
     reason = _one_line(aciklama) if aciklama else "the panel gives no reason"
     if problem and status == 404:
-        reason = f"not the panel's answer: {problem}. base_url may be wrong: check it"
+        reason = f"not a valid answer of the panel: {problem}. base_url may be wrong: check it"
     elif problem:
         reason += f" ({problem})"
     return kind(
         f"gonderim {gonderim_id}: HTTP {status}: {reason}",
         gonderim_id=gonderim_id,
         status=status,
-        # JSON can escape a lone surrogate, which cannot be printed.
+        # JSON can contain an escaped lone surrogate, which UTF-8 cannot encode.
         aciklama=aciklama and aciklama[:_ACIKLAMA_LENGTH].encode(errors="replace").decode(),
         kod=aciklama if aciklama in KODLAR else None,
         retry_after=_retry_after(headers),
@@ -212,7 +212,7 @@ _WINDOWS_1254 = {
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return ``Retry-After`` in seconds, with any fraction. None if it is missing or invalid."""
+    """Return ``Retry-After`` in seconds, possibly fractional. None if it is missing or invalid."""
     value = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(value):
         return float(value)

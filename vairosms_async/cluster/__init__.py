@@ -57,7 +57,7 @@ def bulk_check(
             async for result in results:
                 ...
 
-    It works like `VairoSMSClient.iter_gonderimler`, one partition at a time. The driver sends a
+    It works like `VairoSMSClient.iter_gonderimler`, but in partitions of ids. The driver sends a
     partition when the partition is full or the ids have ended, and yields its results when all its
     lookups are done. If a worker dies, Dask repeats only the partitions of that worker. The
     worker's share of ``max_concurrency`` is free again after Dask's
@@ -66,7 +66,7 @@ def bulk_check(
 
     Args:
         ids: The ids, as for `VairoSMSClient.iter_gonderimler`, or the path of a text file with one
-            id per line. The driver reads two partitions ahead per thread of the cluster.
+            id per line. The driver reads at most two partitions ahead per thread of the cluster.
         scheduler: ``"local"`` (default) starts processes on this machine for this run. The program
             then needs the usual ``if __name__ == "__main__":``. Otherwise the address of a
             scheduler, or your asynchronous `distributed.Client`, which `bulk_check` does not close.
@@ -81,21 +81,23 @@ def bulk_check(
         retry: As for `VairoSMSClient`.
         tz: As for `VairoSMSClient`.
         allow_insecure_http: As for `VairoSMSClient`.
-        partition_size: Ids per partition. Default: about one second of work, at most 1000.
+        partition_size: Ids per partition. Default: about one second of work, 50 to 1000 ids.
 
     Yields:
         One result per id, in no particular order. A failed lookup or an invalid id is a result with
         an ``error``.
 
     Raises:
-        VairoSMSAuthError: The panel refused the key, and all workers have stopped. Results of
+        VairoSMSAuthError: The panel refused the key. The workers stop their lookups. Results of
             complete partitions are yielded first.
-        ValueError: As for `VairoSMSClient`, or a number is below 1.
+        ValueError: As for `VairoSMSClient`, a number is below 1, or ``workers`` is set without
+            ``scheduler="local"``.
         TypeError: As for `VairoSMSClient`, or ``ids`` or ``scheduler`` has the wrong type.
         OSError: The file does not exist or cannot be read.
-        ConnectionError: The scheduler cannot be reached, or was lost for longer than Dask's
-            ``distributed.comm.timeouts.connect`` (default 30 s).
-        RuntimeError: The workers could not be set up, for example because this package is missing.
+        ConnectionError: The scheduler cannot be reached, dropped a task, or was lost for longer
+            than Dask's ``distributed.comm.timeouts.connect`` (default 30 s).
+        RuntimeError: The workers could not be set up, for example because this package is missing,
+            or another program removed the plugin of this run.
         distributed.KilledWorker: Several workers died during the same partition.
     """
     settings = read_settings(api_key, base_url)

@@ -34,7 +34,7 @@ _MIN_SIZE, _MAX_SIZE = 50, 1000
 _THREADS_INTERVAL = 1.0
 """Seconds between two requests for the cluster's number of threads."""
 _END_TIMEOUT = 5.0
-"""Seconds for the workers to end the run. A worker that hangs is not waited for."""
+"""Seconds for the workers to end the run. The driver does not wait longer for a worker."""
 _LEASE_CHECKS, _LEASE_CHECK_INTERVAL = 20, 0.05
 """Maximum number of checks whether all leases were returned, and seconds between two checks."""
 
@@ -43,7 +43,7 @@ _LEASE_CHECKS, _LEASE_CHECK_INTERVAL = 20, 0.05
 class _Partition:
     """Ids for one task, and results for the invalid ids among them.
 
-    The ids are packed, because Dask keeps its last thousand messages to each worker.
+    An array saves memory: Dask keeps its last thousand messages to each worker.
     """
 
     ids: "array[int]" = field(factory=lambda: array("Q"))
@@ -63,7 +63,7 @@ class BulkCheck:
         pad: The one-time pad of the plugin's key.
         scheduler: As for `bulk_check`.
         workers: As for `bulk_check`.
-        partition_size: Ids per partition; None for as many as take a second.
+        partition_size: Ids per partition; None for about one second of work.
     """
 
     shared: Shared
@@ -80,7 +80,7 @@ class BulkCheck:
     _threads_at: float = field(init=False, default=-math.inf)
 
     async def results(self, ids: Ids | AsyncIds) -> AsyncGenerator[GonderimResult]:
-        """BulkCheck the bulk check, and clean up in every case. See `bulk_check`."""
+        """Run the bulk check, and clean up in every case. See `bulk_check`."""
         async with AsyncExitStack() as stack:
             dask = await self._connect(stack)
             await self._update_threads(dask)
@@ -152,7 +152,7 @@ class BulkCheck:
         if dask.status != "running":
             return
         name = self.plugin.name
-        with suppress(OSError):  # the scheduler is gone, and the run with it
+        with suppress(OSError):  # the scheduler is lost, or a worker hangs (TimeoutError)
             async with asyncio.timeout(_END_TIMEOUT):
                 await dask.set_metadata(name, None)
                 with suppress(ValueError):  # not registered, or another program removed it

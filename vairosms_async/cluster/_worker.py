@@ -1,4 +1,4 @@
-"""The part of a bulk check that runs on a worker of a Dask cluster: one partition at a time."""
+"""The part of a bulk check that runs on a Dask worker: look up the ids of partitions."""
 
 import asyncio
 import secrets
@@ -90,7 +90,7 @@ class PanelPlugin(WorkerPlugin):
         """
         client, slots = self._client, self._slots
         if client is None or slots is None:
-            raise RuntimeError("this worker has not been set up")
+            raise RuntimeError("this worker did not get the key: start the bulk check again")
         while not await slots.acquire(timeout=_LEASE_TIMEOUT):
             if self._ended:
                 return PartitionResult([])
@@ -138,7 +138,7 @@ def _xor(one: bytes, other: bytes) -> bytes:
 
 
 def stop_refreshing(slots: Semaphore) -> None:
-    """Stop a semaphore's refresh timer. Otherwise it runs, and keeps the semaphore, forever."""
+    """Stop a semaphore's refresh timer. Otherwise the timer keeps the semaphore in memory."""
     # There is no timer if Dask's leases have no time limit.
     if callback := getattr(slots, "refresh_callback", None):
         callback.stop()
