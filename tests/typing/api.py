@@ -109,6 +109,10 @@ def records(gonderim: Gonderim, log: GonderimLog) -> None:
 
 def errors(error: VairoSMSError) -> None:
     assert_type(error.gonderim_id, int | None)
+    assert_type(error.retryable, bool)
+    if isinstance(error, VairoSMSTimeoutError):
+        assert_type(error.last, Gonderim | None)
+        assert_type(error.last_error, VairoSMSError | None)
     if isinstance(error, VairoSMSResponseError):
         assert_type(error.status, int | None)
     if isinstance(error, VairoSMSAPIError):
