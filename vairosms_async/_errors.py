@@ -16,7 +16,6 @@
 All of them pickle and copy without loss, and none of them contains the API key.
 """
 
-import copy
 from typing import Literal, TypeVar
 
 from ._models import Gonderim
@@ -191,8 +190,8 @@ Error = TypeVar("Error", bound=VairoSMSError)
 
 def copy_for(error: Error, gonderim_id: int, message: str) -> Error:
     """Return a copy of an error for another packet, without its notes and traceback."""
-    duplicate = copy.copy(error)
-    duplicate.args = (message,)
-    duplicate.gonderim_id = gonderim_id
-    vars(duplicate).pop("__notes__", None)
+    # Not `copy.copy`: with tblib, which Dask uses, the copy shares its attributes with the original.
+    duplicate = type(error)(message)
+    attributes = {name: value for name, value in vars(error).items() if name != "__notes__"}
+    vars(duplicate).update(attributes, gonderim_id=gonderim_id)
     return duplicate

@@ -99,12 +99,12 @@ INVALID_BASE_URLS = [
     ("https://a..b", "not a valid URL"),
     pytest.param(f"https://{'a' * 70}.com", "not a valid URL", id="a label of 70 characters"),
     pytest.param("https://x/a\r\nX-Y: z", "not a valid URL", id="header injection"),
-    ("http://panel.localhost/x", "http:// URL of another host"),
-    ("http://localhost.", "http:// URL of another host"),
-    ("http://vairosms.com/Panel/api/v1", "http:// URL of another host"),
-    ("http://10.0.0.1", "http:// URL of another host"),
-    ("http://localhost.example.com", "http:// URL of another host"),
-    ("http://127.0.0.1.example.com", "http:// URL of another host"),
+    ("http://panel.localhost/x", "http:// URL of a host that is not loopback"),
+    ("http://localhost.", "http:// URL of a host that is not loopback"),
+    ("http://vairosms.com/Panel/api/v1", "http:// URL of a host that is not loopback"),
+    ("http://10.0.0.1", "http:// URL of a host that is not loopback"),
+    ("http://localhost.example.com", "http:// URL of a host that is not loopback"),
+    ("http://127.0.0.1.example.com", "http:// URL of a host that is not loopback"),
     (52, "http or https"),
 ]
 

@@ -26,7 +26,7 @@ def test_lookups_restart_spread_out_after_a_pause(caplog):
     assert 1.45 < max(seconds_left) <= 1.5
     assert pause.remaining(101.999) > 0
     assert pause.remaining(102.0) == 0.0
-    assert warnings(caplog) == ["the panel answered HTTP 429: pausing for 2 s"]
+    assert warnings(caplog) == ["the panel answered HTTP 429: pausing for 2.00 s"]
 
 
 def test_lookups_restart_within_one_second_after_a_long_pause():

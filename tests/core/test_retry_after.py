@@ -66,7 +66,7 @@ async def test_sends_nothing_during_a_pause(status, caplog):
     assert after[3] - after[0] > 0.001
     assert after[0] < server.refused_at + 1.3
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
-        f"the panel answered HTTP {status}: pausing for 1 s"
+        f"the panel answered HTTP {status}: pausing for 1.00 s"
     ]
 
 

@@ -62,9 +62,9 @@ async def test_says_that_the_callers_session_is_closed(panel):
     client = VairoSMSClient(KEY, base_url=panel.base_url, session=session)
     await client.get_gonderim(52)
     await session.close()
-    with pytest.raises(RuntimeError, match="session passed to this VairoSMSClient is closed"):
+    with pytest.raises(RuntimeError, match="your aiohttp session is closed"):
         await client.get_gonderim(52)
-    with pytest.raises(RuntimeError, match="session passed"):
+    with pytest.raises(RuntimeError, match="your aiohttp session is closed"):
         await client.gather_gonderimler([52, 61], return_exceptions=True)
 
 

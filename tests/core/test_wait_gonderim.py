@@ -249,9 +249,9 @@ async def test_waits_reject_invalid_times(client, invalid):
 @pytest.mark.parametrize(
     ("invalid", "message"),
     [
-        pytest.param({"poll_interval": 0}, "poll_interval must be a number", id="zero"),
-        pytest.param({"poll_interval": None}, "poll_interval must be a number", id="None"),
-        pytest.param({"poll_interval": True}, "poll_interval must be a number", id="bool"),
+        pytest.param({"poll_interval": 0}, "poll_interval must be a finite number", id="zero"),
+        pytest.param({"poll_interval": None}, "poll_interval must be a finite number", id="None"),
+        pytest.param({"poll_interval": True}, "poll_interval must be a finite number", id="bool"),
         pytest.param({"max_poll_interval": float("inf")}, "max_poll_interval must", id="infinite"),
         pytest.param(
             {"poll_interval": 61},

@@ -67,7 +67,8 @@ def test_the_message_says_why_the_body_gives_no_reason(body, why):
 )
 def test_a_404_that_is_not_the_panels_says_that_base_url_may_be_wrong(body, why):
     assert str(error_from(body, 404)) == (
-        f"gonderim 52: HTTP 404: not the panel's answer: {why}. base_url may be wrong: check it"
+        f"gonderim 52: HTTP 404: not a valid answer of the panel: {why}. "
+        "base_url may be wrong: check it"
     )
 
 

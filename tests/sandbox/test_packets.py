@@ -238,8 +238,8 @@ def test_rejects_an_invalid_packet(packet, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        pytest.param({"after": -1}, "after must be a number of seconds", id="negative-after"),
-        pytest.param({"after": "1"}, "after must be a number of seconds", id="after-str"),
+        pytest.param({"after": -1}, "after must be a finite number", id="negative-after"),
+        pytest.param({"after": "1"}, "after must be a finite number", id="after-str"),
         pytest.param({"then": {"paket_durum": None}}, "paket_durum: None", id="then-no-state"),
         pytest.param({"omit": ["id"]}, "id: missing", id="omit-id"),
         pytest.param({"omit": ["baslik"]}, "omit: the packet has no field 'baslik'", id="omit"),
@@ -251,7 +251,7 @@ def test_rejects_invalid_options_of_a_packet(options, message):
 
 
 def test_rejects_an_invalid_final_after():
-    with pytest.raises(ValueError, match="final_after must be a number of seconds, 0 or more"):
+    with pytest.raises(ValueError, match="final_after must be a finite number of seconds"):
         SandboxPanel().add_pending(7000, final_after=-1)
 
 
