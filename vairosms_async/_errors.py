@@ -190,7 +190,7 @@ Error = TypeVar("Error", bound=VairoSMSError)
 
 def copy_for(error: Error, gonderim_id: int, message: str) -> Error:
     """Return a copy of an error for another packet, without its notes and traceback."""
-    # Not `copy.copy`: with tblib, which Dask uses, the copy shares its attributes with the original.
+    # Not `copy.copy`: with tblib, which Dask uses, both would share their attributes.
     duplicate = type(error)(message)
     attributes = {name: value for name, value in vars(error).items() if name != "__notes__"}
     vars(duplicate).update(attributes, gonderim_id=gonderim_id)
