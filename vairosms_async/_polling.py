@@ -158,11 +158,11 @@ class _Failures:
         if error is None:
             self._failing.discard(gonderim_id)
             if self._reported and not self._failing:
-                self._warn(False, "the polls of a wait succeed again")
+                self._warn(False, "polling succeeds again")
         elif error.retryable:
             self._failing.add(gonderim_id)
             if not self._reported:
-                self._warn(True, "the polls of a wait fail, and it continues: %s", error)
+                self._warn(True, "polling failed, and the wait continues: %s", error)
 
     def forget(self, gonderim_id: int) -> None:
         """Forget an id whose wait has ended."""

@@ -23,8 +23,10 @@ from vairosms_async.sandbox import SandboxPanel
 
 WITHOUT_RETRIES = RetryPolicy(attempts=1)
 
+# NaN and Infinity are not JSON, so the sandbox rejects them: test_wire_properties has them.
+floats = st.floats(allow_nan=False, allow_infinity=False)
 jsons = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    st.none() | st.booleans() | st.integers() | floats | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )

@@ -49,8 +49,8 @@ class WarningTimes(logging.Handler):
 
     def emit(self, record):
         message = record.getMessage()
-        if "polls of a wait" in message:
-            self.records.append((now(), FAIL if "fail, and" in message else SUCCEED, message))
+        if message.startswith("polling "):
+            self.records.append((now(), FAIL if "failed" in message else SUCCEED, message))
 
     @property
     def kinds(self):
@@ -74,7 +74,7 @@ async def test_warns_when_polls_begin_to_fail_and_when_they_succeed_again(panel,
     [(_, kind, message)] = warnings.records
     assert kind == FAIL
     assert message.endswith(
-        "and it continues: gonderim 7: HTTP 503: the panel gives no reason (an HTML page)"
+        "and the wait continues: gonderim 7: HTTP 503: the panel gives no reason (an HTML page)"
     )
     panel.clear_faults()
     await asyncio.sleep(600)
