@@ -23,7 +23,7 @@ from vairosms_async.sandbox import SandboxPanel
 
 WITHOUT_RETRIES = RetryPolicy(attempts=1)
 
-# NaN and Infinity are not JSON, so the sandbox rejects them: test_wire_properties has them.
+# NaN and Infinity are not JSON, so the sandbox rejects them. test_values.py has them.
 floats = st.floats(allow_nan=False, allow_infinity=False)
 jsons = st.recursive(
     st.none() | st.booleans() | st.integers() | floats | st.text(),
