@@ -111,7 +111,7 @@ async def test_raises_if_a_later_worker_cannot_be_set_up(cluster, monkeypatch):
             await anext(results)
             monkeypatch.setattr(PanelPlugin, "setup", failing_setup)
             cluster.cluster.scale(3)
-            with pytest.raises(RuntimeError, match="did not get the key"):
+            with pytest.raises(RuntimeError, match="this worker did not get the key"):
                 async for _ in results:
                     pass
 
@@ -122,6 +122,8 @@ async def test_a_worker_that_joins_at_the_end_is_not_set_up(cluster):
     plugin = PanelPlugin(b"sealed", {"max_concurrency": 1})
     await cluster.set_metadata(plugin.name, None)
     await plugin.setup(worker)
+    with pytest.raises(RuntimeError, match="this worker did not get the key"):
+        await plugin.look_up([52], 1)
     await plugin.teardown(worker)
 
 
@@ -132,7 +134,7 @@ async def test_a_worker_that_joins_while_the_scheduler_closes_is_not_set_up():
     worker = SimpleNamespace(scheduler=SimpleNamespace(get_metadata=get_metadata))
     plugin = PanelPlugin(b"sealed", {"max_concurrency": 1})
     await plugin.setup(worker)
-    with pytest.raises(RuntimeError, match="did not get the key"):
+    with pytest.raises(RuntimeError, match="this worker did not get the key"):
         await plugin.look_up([52], 1)
     await plugin.teardown(worker)
 
