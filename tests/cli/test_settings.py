@@ -9,19 +9,31 @@ from vairosms_async.cli.settings import Throttle, proxy_for
 from vairosms_async.cli.trouble import Trouble
 
 
-async def test_throttle_counts_and_limits_requests():
-    throttle = Throttle()
-    for _ in range(3):
+async def seconds_for(throttle, requests):
+    """Enter the throttle for each request, one after the other. Return how long it took."""
+    began = asyncio.get_running_loop().time()
+    for _ in range(requests):
         async with throttle:
             pass
+    return asyncio.get_running_loop().time() - began
+
+
+@pytest.mark.parametrize("rate", [None, 1000.0])
+async def test_throttle_counts_requests(rate):
+    throttle = Throttle(rate)
+    await seconds_for(throttle, 3)
     assert throttle.requests == 3
-    loop = asyncio.get_running_loop()
-    for rate, requests, least in ((20.0, 5, 0.19), (100.0, 25, 0.19), (0.5, 1, 0.0)):
-        throttle, began = Throttle(rate), loop.time()
-        for _ in range(requests):
-            async with throttle:
-                pass
-        assert loop.time() - began >= least
+
+
+@pytest.mark.parametrize(("rate", "requests"), [(20.0, 5), (100.0, 25)])
+async def test_throttle_spreads_requests_evenly(rate, requests):
+    """At most 1/20 s of requests, or one request, start at once. The rest takes 0.2 s."""
+    assert 0.19 <= await seconds_for(Throttle(rate), requests) < 5
+
+
+async def test_throttle_does_not_delay_the_first_request():
+    """At this rate, the second request starts after 20 seconds."""
+    assert await seconds_for(Throttle(0.05), 1) < 5
 
 
 PROXY = "http://p:1"
