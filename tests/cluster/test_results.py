@@ -114,7 +114,7 @@ async def test_reads_at_most_two_partitions_per_thread_ahead(panel, cluster):
 
 
 @pytest.mark.parametrize("latency", [0.0, 0.3], ids=["fast-panel", "slow-panel"])
-async def test_a_partition_takes_about_a_second(cluster, monkeypatch, latency):
+async def test_partition_size_adapts_to_the_speed_of_the_panel(cluster, monkeypatch, latency):
     sizes = []
     check = PanelPlugin.look_up
 

@@ -125,7 +125,7 @@ async def test_does_not_wait_for_a_worker_that_hangs(panel, cluster, monkeypatch
         semaphores.close(name)
 
 
-async def test_leaves_no_metadata_and_no_timers(panel, cluster):
+async def test_deletes_the_pad_and_stops_the_timers(panel, cluster):
     await collect_results(panel, cluster, range(1, 50))
     metadata = cluster.cluster.scheduler.task_metadata
     assert [value for name, value in metadata.items() if "vairosms" in name] == [None]
