@@ -18,7 +18,7 @@ from tests.platforms import posix
 
 
 @pytest.mark.slow
-def test_demo_needs_no_key_and_no_network():
+def test_demo_needs_no_key_and_ignores_https_proxy():
     ran = run("demo", settings={"VAIROSMS_API_KEY": None, "HTTPS_PROXY": "http://127.0.0.1:1"})
     assert ran.code == 0
     assert "Checked 1,000 packets (of the sandbox panel) in 0:0" in ran.out

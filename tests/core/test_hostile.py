@@ -37,7 +37,7 @@ from vairosms_async._transport import MAX_BODY
 WITHOUT_RETRIES = RetryPolicy(attempts=1)
 
 
-def test_there_are_90_cases_for_every_kind_of_outcome():
+def test_there_are_90_cases_and_one_for_each_kind_of_outcome():
     assert len(CASES) >= 90
     assert {cls for _, cls in CASES.values()} >= {
         Gonderim,

@@ -145,7 +145,7 @@ def test_the_status_decides_the_error_class_with_any_body(status, cls, body, aci
 
 
 @pytest.mark.parametrize(("status", "cls"), [(403, VairoSMSAuthError), (422, VairoSMSAPIError)])
-def test_other_statuses_are_api_errors_only_with_a_refusal_of_the_panel(status, cls):
+def test_a_refusal_with_403_is_an_auth_error_and_with_422_an_api_error(status, cls):
     assert_error(error_from(refusal_body("olmaz"), status), cls, status, "olmaz")
 
 

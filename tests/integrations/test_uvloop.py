@@ -42,7 +42,7 @@ def test_iter_gonderimler_finds_all_packets():
 @pytest.mark.parametrize(
     ("fault", "reason"), [("reset", "cut"), ("cut", "cut"), ("hang", "timeout")]
 )
-def test_a_failed_lookup_has_the_same_reason_as_on_asyncio_and_no_key(fault, reason):
+def test_the_error_of_a_failed_lookup_has_a_reason_and_no_key(fault, reason):
     async def main():
         async with SandboxPanel(KEY) as panel:
             panel.fail(Fault(fault), times=None)
@@ -60,7 +60,7 @@ def test_a_failed_lookup_has_the_same_reason_as_on_asyncio_and_no_key(fault, rea
     assert isinstance(error, VairoSMSTimeoutError) == (fault == "hang")
 
 
-def test_a_refused_connection_has_the_same_reason_as_on_asyncio_and_no_key():
+def test_the_error_of_a_refused_connection_has_a_reason_and_no_key():
     async def main():
         async with SandboxPanel(KEY) as panel:
             base_url = panel.base_url
