@@ -59,6 +59,7 @@ def test_raises_what_stop_raises():
 @pytest.mark.parametrize("can_start", [True, False], ids=["can-start", "cannot-start"])
 def test_ctrl_c_during_the_start_stops_the_panel(monkeypatch, can_start):
     may_start = threading.Event()
+    threads = []
 
     class Panel(SandboxPanel):
         async def start(self):
@@ -68,6 +69,7 @@ def test_ctrl_c_during_the_start_stops_the_panel(monkeypatch, can_start):
             await super().start()
 
     def interrupted(self):
+        threads.extend(thread for thread in threading.enumerate() if thread.name == "Panel")
         monkeypatch.undo()
         raise KeyboardInterrupt
 
@@ -76,10 +78,9 @@ def test_ctrl_c_during_the_start_stops_the_panel(monkeypatch, can_start):
     with pytest.raises(KeyboardInterrupt), panel:
         pass
     may_start.set()
-    for thread in threading.enumerate():
-        if thread.name == "Panel":
-            thread.join(10)
-            assert not thread.is_alive()
+    [thread] = threads
+    thread.join(10)
+    assert not thread.is_alive()
     if can_start:
         with panel:  # it can be started again
             assert panel.base_url
