@@ -87,7 +87,18 @@ def test_chunk_boundaries_make_no_difference(text, column, size):
 
 
 @given(st.binary(max_size=60), st.sampled_from([None, "1"]), st.integers(1, 9))
-def test_reads_any_bytes(data, column, size):
+def test_any_bytes_are_ids_or_problems(data, column, size):
     for number, text, problem in parse_lines(data, column, size=size):
         assert 1 <= number <= data.count(b"\n") + data.count(b"\r") + data.count(b"\n\x00") + 1
         assert text or problem
+
+
+@given(
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    st.binary(max_size=60),
+    st.sampled_from([None, "1"]),
+    st.integers(1, 9),
+)
+def test_any_bytes_may_follow_an_id(encoding, data, column, size):
+    lines = parse_lines("no\n52\n".encode(encoding) + data, column, size=size)
+    assert (2, "52", None) in lines
