@@ -84,6 +84,13 @@ def library_tasks() -> list[asyncio.Task[Any]]:
     return [task for task in asyncio.all_tasks() if task.get_name().startswith("vairosms")]
 
 
+async def wait_until(condition: Callable[[], Any], seconds: float = 30) -> None:
+    """Wait until a condition is true. Raise `TimeoutError` after some seconds."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 

@@ -1,6 +1,5 @@
 """The Dask scheduler of a bulk check: the caller's, a local one, an unreachable or a lost one."""
 
-import asyncio
 import json
 import signal
 import subprocess
@@ -13,7 +12,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from tests.cluster.helpers import collect_results, plugin_names, start_check
-from tests.helpers import KEY
+from tests.helpers import KEY, wait_until
 from vairosms_async.sandbox import SandboxPanel
 
 
@@ -81,8 +80,7 @@ async def test_raises_if_the_scheduler_is_killed(tmp_path):
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
         dask_process("scheduler", "--host", "127.0.0.1", "--port", "0", *scheduler_file) as process,
     ):
-        while not file.exists():
-            await asyncio.sleep(0.05)
+        await wait_until(file.exists)
         with dask_process("worker", "--no-nanny", "--nthreads", "1", *scheduler_file):
             async with SandboxPanel(KEY, packets=100_000, latency=0.01) as panel:
                 address = json.loads(file.read_text())["address"]
@@ -106,6 +104,5 @@ async def test_raises_if_the_callers_dask_client_is_closed(panel, cluster):
     (name,) = plugin_names(cluster)
     await cluster.unregister_worker_plugin(name)
     semaphores = cluster.cluster.scheduler.extensions["semaphores"]
-    while semaphores.leases[name]:
-        await asyncio.sleep(0.01)
+    await wait_until(lambda: not semaphores.leases[name])
     semaphores.close(name)

@@ -10,7 +10,7 @@ import pytest
 from distributed import Semaphore
 
 from tests.cluster.helpers import CAP, assert_no_key_in_traceback, collect_results, start_check
-from tests.helpers import KEY
+from tests.helpers import KEY, wait_until
 from vairosms_async import VairoSMSAuthError
 from vairosms_async.cluster._worker import PanelPlugin
 from vairosms_async.sandbox import SandboxPanel
@@ -30,13 +30,12 @@ async def test_closing_the_results_stops_all_lookups(cluster):
 async def test_cancelling_stops_all_lookups(cluster):
     async with SandboxPanel(KEY, latency=30) as panel:
         running = asyncio.create_task(collect_results(panel, cluster, range(1, 2000)))
-        while not panel.in_flight:
-            await asyncio.sleep(0.01)
+        await wait_until(lambda: panel.in_flight)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await running
-        while panel.in_flight:
-            await asyncio.sleep(0.01)
+            async with asyncio.timeout(30):
+                await running
+        await wait_until(lambda: not panel.in_flight)
 
 
 async def test_a_refused_key_stops_all_workers(cluster):
@@ -59,19 +58,17 @@ async def test_a_worker_that_waits_for_a_lease_stops_too(cluster, monkeypatch):
         running = asyncio.create_task(
             collect_results(panel, cluster, range(1, 100), max_concurrency=1, partition_size=5)
         )
-        while not panel.in_flight:
-            await asyncio.sleep(0.01)
+        await wait_until(lambda: panel.in_flight)
         # A lease of a dead worker, which nobody returns.
         (name,) = leases
         leases[name]["a dead worker's"] = math.inf
         await asyncio.sleep(0.2)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await running
+            async with asyncio.timeout(30):
+                await running
         workers = cluster.cluster.workers.values()
-        async with asyncio.timeout(2):
-            while any(worker.state.executing_count for worker in workers):
-                await asyncio.sleep(0.01)
+        await wait_until(lambda: not any(one.state.executing_count for one in workers), 2)
     del leases[name]["a dead worker's"]
     cluster.cluster.scheduler.extensions["semaphores"].close(name)
 
@@ -85,10 +82,12 @@ async def test_can_be_cancelled_while_workers_are_set_up(panel, cluster, monkeyp
 
     monkeypatch.setattr(PanelPlugin, "setup", slow_setup)
     running = asyncio.create_task(collect_results(panel, cluster, [52]))
-    await begun.wait()
+    async with asyncio.timeout(30):
+        await begun.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await running
+        async with asyncio.timeout(30):
+            await running
     await asyncio.sleep(0.5)  # afterwards the fixture checks that nothing is left
 
 
@@ -101,7 +100,8 @@ async def test_can_be_cancelled_while_a_local_cluster_starts(panel, seconds):
     await asyncio.sleep(seconds)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await running
+        async with asyncio.timeout(30):
+            await running
     assert asyncio.all_tasks() == tasks
     left = set(psutil.Process().children(recursive=True)) - set(children)
     assert not [child for child in left if "spawn_main" in "".join(child.cmdline())]

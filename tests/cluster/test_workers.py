@@ -57,8 +57,9 @@ async def test_the_remaining_workers_take_over_the_cap_of_those_that_leave(monke
         async with aclosing(start_check(panel, cluster, range(1, 1601), **options)) as results:
             ids = [(await anext(results)).id]
             cluster.cluster.scale(1)
-            while len(await cluster.nthreads()) > 1:
-                ids.append((await anext(results)).id)
+            async with asyncio.timeout(30):
+                while len(await cluster.nthreads()) > 1:
+                    ids.append((await anext(results)).id)
             # Partitions submitted before have a fourth of the cap; they are done first.
             ids += [(await anext(results)).id for _ in range(2 * 4 * 20 + 200)]
             panel.reset_counters()
@@ -73,7 +74,8 @@ async def test_waits_for_the_first_worker_and_says_so_once(panel, monkeypatch, c
         running = asyncio.create_task(collect_results(panel, cluster, [52]))
         await asyncio.sleep(0.1)
         cluster.cluster.scale(1)
-        (result,) = await running
+        async with asyncio.timeout(30):
+            (result,) = await running
         assert result.ok
     assert caplog.text.count("the Dask cluster has no workers: waiting for one") == 1
 

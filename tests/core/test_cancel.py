@@ -34,19 +34,20 @@ async def test_cancelling_at_any_step_leaves_nothing(panel, call):
         KEY, base_url=panel.base_url, max_concurrency=MAX_CONCURRENCY, retry=PATIENT
     ) as client:
         cancelled = finished = steps = 0
-        while finished < 3:
-            task = asyncio.ensure_future(call(client))
-            await run_loop_steps(steps)
-            task.cancel()
-            await asyncio.wait([task])
-            # Checked without a delay: the lookups must end before the call does.
-            assert_nothing_left(client)
-            if task.cancelled():
-                cancelled += 1
-            else:
-                finished += 1
-                task.result()
-            steps += 1
+        async with asyncio.timeout(30):
+            while finished < 3:
+                task = asyncio.ensure_future(call(client))
+                await run_loop_steps(steps)
+                task.cancel()
+                await asyncio.wait([task])
+                # Checked without a delay: the lookups must end before the call does.
+                assert_nothing_left(client)
+                if task.cancelled():
+                    cancelled += 1
+                else:
+                    finished += 1
+                    task.result()
+                steps += 1
         assert cancelled > 8
         del task
         assert not library_tasks_in_memory()
@@ -90,10 +91,11 @@ async def test_repeated_cancellations_do_not_interrupt_the_clean_up(panel):
         task = asyncio.ensure_future(client.gather_gonderimler(range(1, 10)))
         await asyncio.sleep(0.05)
         cancellations = 0
-        while not task.done():
-            task.cancel(f"{cancellations}")
-            cancellations += 1
-            await asyncio.sleep(0)
+        async with asyncio.timeout(30):
+            while not task.done():
+                task.cancel(f"{cancellations}")
+                cancellations += 1
+                await asyncio.sleep(0)
         assert cancellations > 10
         assert leaving == 0
         last, last_but_one = cancellations - 1, cancellations - 2

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.helpers import KEY, library_tasks
+from tests.helpers import KEY, library_tasks, wait_until
 from vairosms_async import VairoSMSClient
 from vairosms_async.sandbox import Fault
 
@@ -57,8 +57,7 @@ async def test_a_lookup_that_waits_to_retry_holds_no_slot(panel):
     panel.fail(Fault(status=500, retry_after=30), id=61, times=None)
     async with VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=1) as client:
         waiting_to_retry = asyncio.ensure_future(client.get_gonderim(61))
-        while not panel.requests:
-            await asyncio.sleep(0.01)
+        await wait_until(lambda: panel.requests)
         async with asyncio.timeout(1):
             for _ in range(10):
                 assert (await client.get_gonderim(52)).id == 52

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
-from tests.helpers import KEY, library_tasks, library_tasks_in_memory
+from tests.helpers import KEY, library_tasks, library_tasks_in_memory, wait_until
 from vairosms_async import VairoSMSClient
 
 
@@ -216,8 +216,7 @@ async def test_closing_the_client_does_not_hide_the_error_of_the_source(panel):
 
     client = VairoSMSClient(KEY, base_url=panel.base_url)
     consumer = asyncio.create_task(consume())
-    while not panel.in_flight:
-        await asyncio.sleep(0.01)
+    await wait_until(lambda: panel.in_flight)
     await client.close()
     with pytest.raises(KeyError, match="database gone"):
         await consumer

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.helpers import KEY, assert_keyless, library_tasks
+from tests.helpers import KEY, assert_keyless, library_tasks, wait_until
 from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSError, VairoSMSTimeoutError
 from vairosms_async.sandbox import Fault, SandboxPanel
 
@@ -83,8 +83,7 @@ def test_a_cancelled_lookup_raises_cancelled_error_without_the_key():
                 KEY, base_url=panel.base_url, retry=NO_RETRIES, timeout=20
             ) as client:
                 lookup = asyncio.ensure_future(client.get_gonderim(52))
-                while not panel.in_flight:
-                    await asyncio.sleep(0.001)
+                await wait_until(lambda: panel.in_flight)
                 lookup.cancel("message")
                 with pytest.raises(asyncio.CancelledError) as caught:
                     await lookup

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 import trustme
 
-from tests.helpers import KEY
+from tests.helpers import KEY, wait_until
 from vairosms_async import RetryPolicy, VairoSMSClient
 from vairosms_async.sandbox import Fault, SandboxPanel
 
@@ -130,8 +130,7 @@ async def test_stops_while_a_request_hangs():
         KEY, base_url=panel.base_url, retry=RetryPolicy(attempts=1)
     ) as client:
         lookup = asyncio.ensure_future(client.get_gonderim(52))
-        while not panel.in_flight:
-            await asyncio.sleep(0.001)
+        await wait_until(lambda: panel.in_flight)
         async with asyncio.timeout(2):
             await panel.stop()
         with pytest.raises(ConnectionError):

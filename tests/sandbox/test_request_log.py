@@ -8,7 +8,7 @@ from urllib.request import urlopen
 import aiohttp
 import pytest
 
-from tests.helpers import KEY, assert_no_key
+from tests.helpers import KEY, assert_no_key, wait_until
 from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSConnectionError
 from vairosms_async.sandbox import Fault, SandboxPanel, SandboxRequest
 
@@ -18,12 +18,6 @@ GONDERIM_BILGISI = "/Panel/api/v1/GonderimBilgisi"
 def single_attempt_client(panel, **options):
     options = {"retry": RetryPolicy(attempts=1)} | options
     return VairoSMSClient(KEY, base_url=panel.base_url, **options)
-
-
-async def until_in_flight(panel):
-    async with asyncio.timeout(10):
-        while not panel.in_flight:
-            await asyncio.sleep(0.001)
 
 
 async def test_counts_requests_and_connections(panel, client):
@@ -48,7 +42,7 @@ async def test_a_request_in_flight_at_the_reset_is_not_logged(panel):
     panel.latency = 0.1
     async with single_attempt_client(panel) as client:
         lookup = asyncio.create_task(client.get_gonderim(52))
-        await until_in_flight(panel)
+        await wait_until(lambda: panel.in_flight)
         panel.reset_counters()
         assert panel.in_flight == panel.peak_in_flight == 1
         await lookup
@@ -113,9 +107,7 @@ async def test_logs_no_status_if_the_client_closes_the_connection(panel):
     async with single_attempt_client(panel, timeout=0.05) as client:
         with pytest.raises(VairoSMSConnectionError):
             await client.get_gonderim(52)
-    async with asyncio.timeout(10):
-        while panel.in_flight:
-            await asyncio.sleep(0.001)
+    await wait_until(lambda: not panel.in_flight)
     assert [request.status for request in panel.request_log] == [None]
 
 
