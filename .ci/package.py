@@ -58,8 +58,9 @@ if f'"{metadata["Version"]}"' not in version:
     fail("The wheel's version is", metadata["Version"], "but _version.py differs")
 scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
 entries = files[f"{info}/entry_points.txt"].decode()
-if any(f"{name} = {target}" not in entries for name, target in scripts.items()):
-    fail("The wheel lacks a command")
+for name, target in scripts.items():
+    if f"{name} = {target}" not in entries:
+        fail("The wheel lacks the command", name)
 
 with tempfile.TemporaryDirectory() as folder:
     with tarfile.open(sdist) as archive:
