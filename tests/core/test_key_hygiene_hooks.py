@@ -58,7 +58,7 @@ class TimingOutResolver(aiohttp.abc.AbstractResolver):
 
 
 async def assert_tracer_sees_no_url(base_url, error, seen, **session_options):
-    """Look up packet 52 in vain, over a session with a tracer and a middleware.
+    """Look up packet 52 over a session with a tracer and a middleware; the lookup fails.
 
     Assert that the lookup raises `error`, that the tracer sees one exception of the class `seen`
     without the key, and that the session's middleware runs.

@@ -41,7 +41,7 @@ class Page:
         self.find("form button").click()
 
     def paste_ids(self, text):
-        """Do the same with ids that Selenium would take long to type."""
+        """Set the ids by script, because typing them is slow."""
         self.run_script("document.querySelector('#ids').value = arguments[0]", text)
         self.find("form button").click()
 

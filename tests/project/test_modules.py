@@ -9,7 +9,7 @@ from tests.helpers import ROOT
 PACKAGE = "vairosms_async"
 PUBLIC = {"__init__", "__main__", "sandbox", "cluster", "cli"}
 
-# The order of design.md: a module imports only modules listed before it.
+# A module imports only modules listed before it.
 ORDER = [
     "_version",
     "_models",

@@ -1,4 +1,4 @@
-"""The faults that tests order from the sandbox panel."""
+"""The faults that tests inject into the sandbox panel."""
 
 import pytest
 
