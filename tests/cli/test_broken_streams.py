@@ -155,7 +155,9 @@ def test_a_signal_decides_the_exit_code_with_a_broken_stderr(panel, folder, brea
         ),
     ],
 )
-def test_python_itself_may_write_to_a_broken_stderr(panel, folder, breakage, startup, code):
+def test_an_uncaught_error_keeps_its_exit_code_with_a_broken_stderr(
+    panel, folder, breakage, startup, code
+):
     Path("sitecustomize.py").write_text(f"{startup}\n")
     write_ids([52])
     settings = {"PYTHONPATH": str(folder)}
@@ -166,7 +168,7 @@ def test_python_itself_may_write_to_a_broken_stderr(panel, folder, breakage, sta
 
 
 @pytest.mark.parametrize("name", ["PYTHONUNBUFFERED", "PYTHONDEVMODE"])
-def test_settings_of_python_make_no_difference(panel, name):
+def test_python_settings_keep_exit_code_4(panel, name):
     env = environment(panel, **{name: "1"})
     broken = open_unread_pipe()
     code = subprocess.call([*VAIROSMS, "get", "52"], env=env, stdout=broken, stderr=broken)

@@ -35,7 +35,7 @@ SOCKS_PROXY = {"VAIROSMS_BASE_URL": "https://panel.example", "HTTPS_PROXY": "soc
         pytest.param(3, ["wait", "52"], WRONG_KEY, id="refused key of wait"),
     ],
 )
-def test_exit_code(panel, folder, code, args, settings):
+def test_the_exit_code_says_how_a_command_ended(panel, folder, code, args, settings):
     ran = run(*args, panel=panel, settings=settings)
     assert ran.code == code, ran.err
 
@@ -52,7 +52,7 @@ def test_exit_code(panel, folder, code, args, settings):
         pytest.param(4, b"1\n2\n3\n4\n", ["--max-failures", "3"], UNREACHABLE, id="panel down"),
     ],
 )
-def test_exit_code_of_bulk(panel, folder, code, given, args, settings):
+def test_the_exit_code_says_how_a_bulk_run_ended(panel, folder, code, given, args, settings):
     """`test_kill` tests the exit codes of a run that a signal ends."""
     Path("ids").write_bytes(given)
     ran = run("bulk", "ids", "-o", "out", *args, panel=panel, settings=settings)
@@ -65,7 +65,7 @@ def test_exit_code_of_bulk(panel, folder, code, given, args, settings):
 @pytest.mark.parametrize(
     "args", [["get", "52"], ["wait", "52"], ["sandbox", "--port", "0"]], ids=" ".join
 )
-def test_exit_code_after_a_signal(panel, folder, args, number):
+def test_a_signal_exits_with_128_plus_its_number(panel, folder, args, number):
     panel.fail(Fault("hang"), times=None)
     child = start(*args, panel=panel)
     if args[0] == "sandbox":
@@ -78,7 +78,7 @@ def test_exit_code_after_a_signal(panel, folder, args, number):
     assert ran.err.endswith("Interrupted.\n")
 
 
-def test_exit_codes_in_this_process(vairosms, monkeypatch, panel):
+def test_a_command_in_this_process_exits_with_the_same_codes(vairosms, monkeypatch, panel):
     """The same exit codes without a child process, which coverage does not see."""
     assert vairosms("demo", "--packets", "30", "-q").code == 0
     assert vairosms("get", "52", "x").code == 1

@@ -7,7 +7,7 @@ import json
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.cli.result_samples import CHECKED_AT, CSV, DRIFTED, FINISHED, JSONL, RESULTS
@@ -43,7 +43,7 @@ def test_a_written_line_is_read_back(format_, name):
     assert format_.read(line) == entry_of(7, result)
 
 
-def test_entry_of_a_result():
+def test_an_entry_holds_state_credits_and_error():
     assert entry_of(7, RESULTS["found"]) == Entry(7, 52, 1, 2, None, None)
     assert entry_of(7, RESULTS["failed packet"]) == Entry(
         7, 61, -1, 0, "INVALID_SOURCE_ADDRESS", None
@@ -140,7 +140,7 @@ def test_csv_protects_long_ids_from_rounding(gonderim_id):
     assert cell == ("" if gonderim_id < 10**15 else "\t") + str(gonderim_id)
 
 
-def test_csv_of_negative_and_missing_durations():
+def test_csv_protects_negative_durations_and_leaves_missing_ones_empty():
     row = csv_row(
         GonderimResult(52, attrs.evolve(FINISHED, gecerlilik_suresi=dt.timedelta(hours=-1)))
     )
@@ -152,6 +152,8 @@ def test_csv_of_negative_and_missing_durations():
 
 
 @given(st.text())
+@example(" =1 ")
+@example("\t'5\n")
 def test_no_title_becomes_a_formula_or_a_second_line(title):
     result = result_titled(title)
     cell = csv_row(result)["sms_baslik"]

@@ -56,13 +56,13 @@ def test_bulk_goes_through_https_proxy(panel, proxy, folder):
 
 
 @pytest.mark.parametrize("no_proxy", ["127.0.0.1", "*", "x.example,127.0.0.1"])
-def test_no_proxy_goes_past_the_proxy(panel, proxy, no_proxy):
+def test_no_proxy_bypasses_the_proxy(panel, proxy, no_proxy):
     ran = run_get(panel, HTTPS_PROXY=f"http://{proxy.address}", NO_PROXY=no_proxy)
     assert ran.code == 0
     assert proxy.asked == []
 
 
-def test_proxy_with_a_password(panel):
+def test_sends_the_password_to_the_proxy_and_never_shows_it(panel):
     with ForwardProxy("ayse:parola") as proxy:
         assert run_get(panel, HTTPS_PROXY=f"http://ayse:parola@{proxy.address}").code == 0
         ran = run_get(panel, HTTPS_PROXY=f"http://ayse:yanlis-parola@{proxy.address}")
@@ -78,7 +78,7 @@ def test_an_unreachable_proxy_is_reported(panel):
     assert panel.requests == 0
 
 
-def test_plain_http_goes_past_the_proxy(proxy):
+def test_plain_http_bypasses_the_proxy(proxy):
     """Such a panel is on this machine, and no proxy needs to see its key."""
     with Panel() as panel:
         settings = {f"{s}_PROXY": f"http://{proxy.address}" for s in ("HTTP", "HTTPS", "ALL")}

@@ -39,7 +39,7 @@ def test_prints_a_line_every_five_seconds(clock):
     assert progress.pace() == " in 0:20, 1/s"
 
 
-def test_line_without_a_total_and_line_with_hours_left(clock):
+def test_prints_the_time_left_only_with_a_total(clock):
     out, tally = screen(), Tally()
     progress = Progress(out, tally, None, quiet=False)
     clock[0] += 6
@@ -52,7 +52,7 @@ def test_line_without_a_total_and_line_with_hours_left(clock):
     assert "1/100,000, 0/s, 166:39:54 left" in printed(out)
 
 
-def test_line_counts_packets_that_are_not_final(clock):
+def test_a_line_counts_packets_that_are_not_final(clock):
     out, tally = screen(), Tally()
     progress = Progress(out, tally, 3, quiet=False)
     tally.add(entry(1))
@@ -133,7 +133,7 @@ def test_quiet_shows_nothing(clock):
     assert printed(out) == ""
 
 
-def test_no_bar_without_a_total(clock):
+def test_shows_no_bar_without_a_total(clock):
     out = screen(force_terminal=True)
     progress = Progress(out, Tally(), None, quiet=False)
     with progress.shown():

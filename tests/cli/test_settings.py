@@ -53,7 +53,7 @@ URL = "https://vairosms.com"
         pytest.param("http://127.0.0.1:1", {"http_proxy": PROXY}, None, id="http_proxy"),
     ],
 )
-def test_proxy_for_a_url(monkeypatch, url, environ, proxy):
+def test_https_urls_use_the_proxy_of_the_environment(monkeypatch, url, environ, proxy):
     for variable in [n for n in os.environ if n.lower().endswith("_proxy")]:
         monkeypatch.delenv(variable)
     for variable, value in environ.items():

@@ -34,7 +34,7 @@ def test_summary_shows_states_reasons_and_errors(tally):
     )
 
 
-def test_summary_of_no_lines():
+def test_summary_of_no_lines_shows_only_the_credits():
     out = screen()
     show_summary(out, "Checked 0 lines", Tally(), [])
     assert printed(out) == "Checked 0 lines\nCredits charged: 0\n"

@@ -136,7 +136,7 @@ async def test_temporary_errors_are_raised_after_all_attempts(mocked, client, na
 
 @pytest.mark.parametrize("name", TEMPORARY)
 @pytest.mark.parametrize("failures", [1, 3])
-async def test_a_retry_after_temporary_errors_succeeds(mocked, client, name, failures):
+async def test_a_retry_succeeds_after_temporary_errors(mocked, client, name, failures):
     answer, _ = TEMPORARY[name]
     mocked.get(URL.format(52), repeat=failures, **answer)
     mocked.get(URL.format(52), body=answer_body())

@@ -249,7 +249,7 @@ def test_the_excerpt_is_one_short_printable_line():
         pytest.param("<h1>UTF-16</h1>".encode("utf-16"), "", id="UTF-16"),
     ],
 )
-def test_the_excerpt_of_other_bodies(body, excerpt):
+def test_the_excerpt_decodes_utf_8_and_windows_1254_and_omits_utf_16(body, excerpt):
     assert error_from(body).excerpt == excerpt
 
 

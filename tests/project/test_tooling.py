@@ -112,7 +112,7 @@ def test_pytest_skips_the_slow_tests_by_default():
     assert options[options.index("-m") + 1] == "not slow"
 
 
-def test_users_can_install_only_the_extras_that_they_need():
+def test_the_extras_are_cli_and_dask():
     assert set(PYPROJECT["project"]["optional-dependencies"]) == {"cli", "dask"}
 
 

@@ -61,11 +61,11 @@ def run_suite(pytester, monkeypatch):
     return run_suite
 
 
-def test_pytest_asyncio_in_strict_mode(run_suite):
+def test_works_with_pytest_asyncio_in_strict_mode(run_suite):
     run_suite("import pytest\n@pytest.mark.asyncio" + LOOKUP_TEST, ASYNCIO)
 
 
-def test_pytest_asyncio_in_auto_mode(run_suite):
+def test_works_with_pytest_asyncio_in_auto_mode(run_suite):
     run_suite(LOOKUP_TEST, ASYNCIO, ini="asyncio_mode = 'auto'")
 
 
@@ -77,11 +77,11 @@ def test_pytest_asyncio_in_auto_mode(run_suite):
         pytest.param([ASYNCIO, ANYIO], id="asyncio-then-anyio"),
     ],
 )
-def test_anyio_with_and_without_pytest_asyncio(run_suite, plugins):
+def test_works_with_anyio_with_and_without_pytest_asyncio(run_suite, plugins):
     run_suite(ANYIO_ON_ASYNCIO + LOOKUP_TEST, *plugins)
 
 
-def test_anyio_on_asyncio_with_options(run_suite):
+def test_works_with_anyio_on_asyncio_with_options(run_suite):
     source = ANYIO_ON_ASYNCIO.replace("'asyncio'", "('asyncio', {'debug': True})")
     run_suite(source + LOOKUP_TEST, ANYIO)
 
@@ -94,7 +94,7 @@ def test_anyio_on_trio_fails_with_advice(run_suite, backend):
 
 
 def test_pytest_asyncio_runs_anyio_tests_in_auto_mode(run_suite):
-    """In auto mode, pytest-asyncio runs each test whatever its mark, so the client is its too."""
+    """It runs each test regardless of its mark, so the client must use its loop."""
     run_suite(ANYIO_ON_ASYNCIO + LOOKUP_TEST, ANYIO, ASYNCIO, ini="asyncio_mode = 'auto'")
 
 
