@@ -29,6 +29,8 @@ KEY_FORMS = (
 )
 """`KEY` in the encodings in which a server or a log may show it."""
 
+NO_RETRIES = RetryPolicy(attempts=1)
+
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -232,6 +234,32 @@ def reset_on_close(writer: asyncio.StreamWriter) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_zero_seconds)
 
 
+class FatalError(BaseException):
+    """An exception that is not an `Exception`, such as those of ``pytest.fail``."""
+
+
+class SlowExitLimiter:
+    """A rate limiter that sleeps several times when a lookup leaves it.
+
+    Attributes:
+        leaving: Number of lookups that are leaving it now.
+    """
+
+    def __init__(self, steps: int = 20, delay: float = 0.0) -> None:
+        self.steps = steps
+        self.delay = delay
+        self.leaving = 0
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.leaving += 1
+        for _ in range(self.steps):
+            await asyncio.sleep(self.delay)
+        self.leaving -= 1
+
+
 @contextmanager
 def full_listener() -> Iterator[str]:
     """Listen with a full backlog, so that connecting hangs; yield the base URL."""
@@ -250,8 +278,7 @@ def full_listener() -> Iterator[str]:
 
 async def lookup_once(base_url: str, **options: Any) -> Gonderim | VairoSMSError:
     """Look up packet 52 with one attempt; return the record or the error."""
-    retry = RetryPolicy(attempts=1)
-    async with VairoSMSClient(KEY, base_url=base_url, retry=retry, **options) as client:
+    async with VairoSMSClient(KEY, base_url=base_url, retry=NO_RETRIES, **options) as client:
         [outcome] = await client.gather_gonderimler([52], return_exceptions=True)
         return outcome
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.core import workloads
 from tests.core.workloads import IDS, MAX_CONCURRENCY, assert_nothing_left, run_loop_steps
-from tests.helpers import KEY, library_tasks, library_tasks_in_memory
+from tests.helpers import KEY, SlowExitLimiter, library_tasks, library_tasks_in_memory
 from vairosms_async import RetryPolicy, VairoSMSClient
 from vairosms_async.sandbox import Fault, SandboxPanel
 
@@ -74,20 +74,9 @@ async def test_a_client_keeps_no_finished_tasks_of_a_wait(panel, call):
 
 
 async def test_repeated_cancellations_do_not_interrupt_the_clean_up(panel):
-    leaving = 0
-
-    class SlowToLeave:
-        async def __aenter__(self):
-            pass
-
-        async def __aexit__(self, *exc):
-            nonlocal leaving
-            leaving += 1
-            await run_loop_steps(30)
-            leaving -= 1
-
+    limiter = SlowExitLimiter(steps=30)
     panel.fail(Fault("hang"), times=None)
-    async with VairoSMSClient(KEY, base_url=panel.base_url, rate_limiter=SlowToLeave()) as client:
+    async with VairoSMSClient(KEY, base_url=panel.base_url, rate_limiter=limiter) as client:
         task = asyncio.ensure_future(client.gather_gonderimler(range(1, 10)))
         await asyncio.sleep(0.05)
         cancellations = 0
@@ -97,7 +86,7 @@ async def test_repeated_cancellations_do_not_interrupt_the_clean_up(panel):
                 cancellations += 1
                 await asyncio.sleep(0)
         assert cancellations > 10
-        assert leaving == 0
+        assert limiter.leaving == 0
         last, last_but_one = cancellations - 1, cancellations - 2
         with pytest.raises(asyncio.CancelledError, match=f"^{last}$|^{last_but_one}$"):
             await task

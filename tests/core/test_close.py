@@ -1,14 +1,15 @@
 """`close()` while the client works: each call ends at once and says that the client is closed."""
 
 import asyncio
-import socket
 
 import aiohttp
 import pytest
 
 from tests.helpers import (
     KEY,
+    SlowExitLimiter,
     answer_body,
+    full_listener,
     http_response,
     library_tasks,
     raw_server,
@@ -106,17 +107,9 @@ async def test_close_ends_a_lookup_that_waits_to_retry(panel):
 
 @pytest.mark.parametrize("timeout", [None, 60])
 async def test_close_ends_a_lookup_that_is_connecting(timeout):
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full_server:
-        # Fill the backlog, so that the client's connection is never accepted.
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(full_server.getsockname())
-        url = f"http://127.0.0.1:{full_server.getsockname()[1]}"
-        client = VairoSMSClient(KEY, base_url=url, timeout=timeout)
+    with full_listener() as base_url:
+        client = VairoSMSClient(KEY, base_url=base_url, timeout=timeout)
         await assert_closing_ends(client, client.get_gonderim(52))
-        for filler in fillers:
-            filler.close()
 
 
 async def test_close_ends_a_lookup_that_waits_for_the_rate_limiter(panel):
@@ -200,14 +193,8 @@ async def test_an_error_from_the_panel_is_not_replaced_by_the_error_of_closing()
 
 
 async def test_a_cancelled_close_still_closes_the_session(hanging_panel, opened_sessions):
-    class SlowToLeave:
-        async def __aenter__(self):
-            pass
-
-        async def __aexit__(self, *exc):
-            await asyncio.sleep(0.2)
-
-    client = VairoSMSClient(KEY, base_url=hanging_panel.base_url, rate_limiter=SlowToLeave())
+    limiter = SlowExitLimiter(steps=1, delay=0.2)
+    client = VairoSMSClient(KEY, base_url=hanging_panel.base_url, rate_limiter=limiter)
     gathering = asyncio.ensure_future(client.gather_gonderimler([1, 2]))
     await asyncio.sleep(0.05)
     with pytest.raises(TimeoutError):

@@ -5,7 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 
-from tests.helpers import KEY, assert_keyless
+from tests.helpers import KEY, NO_RETRIES, assert_keyless
 from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSConnectionError
 
 
@@ -73,9 +73,7 @@ async def test_an_os_error_of_the_connector_is_a_connect_error(panel):
     connector = FailingConnector(lambda url: ProxyConnectionError(111, str(url)), times=1)
     async with (
         aiohttp.ClientSession(connector=connector) as session,
-        VairoSMSClient(
-            KEY, base_url=panel.base_url, session=session, retry=RetryPolicy(attempts=1)
-        ) as client,
+        VairoSMSClient(KEY, base_url=panel.base_url, session=session, retry=NO_RETRIES) as client,
     ):
         with pytest.raises(VairoSMSConnectionError, match="ProxyConnectionError") as caught:
             await client.get_gonderim(52)

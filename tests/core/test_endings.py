@@ -79,7 +79,7 @@ async def close(client, call, until_instant):
     return task
 
 
-class SlowLimiter:
+class SlowEntryLimiter:
     async def __aenter__(self):
         await asyncio.sleep(0.07)
 
@@ -113,7 +113,7 @@ SITUATIONS = {
     "body": Situation(in_pieces=True),
     "retry": Situation(faults=(Fault(status=500, retry_after=0.2),)),
     "pause": Situation(faults=(Fault(status=429, retry_after=0.3),)),
-    "rate limiter": Situation(options={"rate_limiter": SlowLimiter()}),
+    "rate limiter": Situation(options={"rate_limiter": SlowEntryLimiter()}),
     "connection": Situation(latency=0.1, connections=1),
     "slot": Situation(latency=0.1, options={"max_concurrency": 1}),
 }

@@ -11,6 +11,9 @@ import pytest
 
 from tests.helpers import (
     KEY,
+    NO_RETRIES,
+    FatalError,
+    SlowExitLimiter,
     answer_body,
     http_response,
     library_tasks,
@@ -29,8 +32,6 @@ from vairosms_async import (
     VairoSMSServerError,
 )
 from vairosms_async.sandbox import Fault, SandboxPanel
-
-ONE_ATTEMPT = RetryPolicy(attempts=1)
 
 
 async def test_returns_300_records_in_input_order_under_the_cap(panel, client):
@@ -94,7 +95,7 @@ async def test_the_number_of_tasks_depends_on_the_cap_and_not_on_the_ids(panel, 
 async def test_return_exceptions_puts_errors_in_the_places_of_their_ids(panel, client):
     panel.fail(Fault(status=503), id=9, times=None)
     ids = [52, 5000, "x", 9, 61, 5000]
-    outcomes = await client.with_options(retry=ONE_ATTEMPT).gather_gonderimler(
+    outcomes = await client.with_options(retry=NO_RETRIES).gather_gonderimler(
         ids, return_exceptions=True
     )
     assert [type(outcome) for outcome in outcomes] == [
@@ -119,7 +120,7 @@ async def test_return_exceptions_puts_errors_in_the_places_of_their_ids(panel, c
 async def test_return_exceptions_returns_only_errors_of_the_library(panel, client):
     for fault in (Fault(), Fault("html"), Fault("reset"), Fault("cut"), Fault("html", 200)):
         panel.fail(fault, id=7, times=None)
-        [outcome] = await client.with_options(retry=ONE_ATTEMPT).gather_gonderimler(
+        [outcome] = await client.with_options(retry=NO_RETRIES).gather_gonderimler(
             [7], return_exceptions=True
         )
         assert isinstance(outcome, VairoSMSError)
@@ -291,10 +292,6 @@ async def test_lookups_see_the_callers_context_variables(panel):
     assert seen == {"istek-1"}
 
 
-class FatalError(BaseException):
-    """An exception that is not an `Exception`, such as those of ``pytest.fail``."""
-
-
 @pytest.mark.parametrize("return_exceptions", [False, True])
 async def test_raises_a_base_exception_of_the_rate_limiter(panel, return_exceptions):
     class FailingLimiter(contextlib.AbstractAsyncContextManager):
@@ -310,13 +307,8 @@ async def test_raises_a_base_exception_of_the_rate_limiter(panel, return_excepti
 
 @pytest.mark.parametrize("steps", range(5))
 def test_a_refused_key_ends_a_lookup_that_times_out_in_the_same_moment(steps):
-    class SlowExit(contextlib.AbstractAsyncContextManager):
-        async def __aexit__(self, *exc_info):
-            for _ in range(steps):
-                await asyncio.sleep(0)
-
     async def look_up(base_url):
-        options = {"timeout": 0.2, "rate_limiter": SlowExit()}
+        options = {"timeout": 0.2, "rate_limiter": SlowExitLimiter(steps)}
         retry = RetryPolicy(initial_delay=0)
         async with VairoSMSClient("wrong", base_url=base_url, retry=retry, **options) as client:
             # The loop is busy from before the refusal of id 2 until after the timeout of id 1.

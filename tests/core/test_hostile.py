@@ -10,6 +10,7 @@ import pytest
 from tests.core.hostile_panels import CASES, gzipped
 from tests.helpers import (
     KEY,
+    NO_RETRIES,
     answer_body,
     http_response,
     library_tasks,
@@ -33,8 +34,6 @@ from vairosms_async import (
     VairoSMSTimeoutError,
 )
 from vairosms_async._transport import MAX_BODY
-
-WITHOUT_RETRIES = RetryPolicy(attempts=1)
 
 
 def test_there_are_90_cases_and_one_for_each_kind_of_outcome():
@@ -100,7 +99,7 @@ async def test_a_hostile_answer_has_its_outcome_and_leaves_the_client_usable(nam
     timeout = 0.15 if cls is VairoSMSTimeoutError else 10
     async with raw_server(panel) as base_url:
         async with VairoSMSClient(
-            KEY, base_url=base_url, timeout=timeout, retry=WITHOUT_RETRIES
+            KEY, base_url=base_url, timeout=timeout, retry=NO_RETRIES
         ) as client:
             outcome = await lookup(client)
             if cls is VairoSMSError:
@@ -126,7 +125,7 @@ async def test_eight_gzip_bombs_at_once_use_no_more_memory_than_their_limits():
         await writer.drain()
 
     async with raw_server(serve) as base_url:
-        async with VairoSMSClient(KEY, base_url=base_url, retry=WITHOUT_RETRIES) as client:
+        async with VairoSMSClient(KEY, base_url=base_url, retry=NO_RETRIES) as client:
             tracemalloc.start()
             try:
                 outcomes = await client.gather_gonderimler(range(1, 9), return_exceptions=True)

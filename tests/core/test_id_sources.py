@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
-from tests.helpers import KEY, library_tasks, library_tasks_in_memory, wait_until
+from tests.helpers import KEY, FatalError, library_tasks, library_tasks_in_memory, wait_until
 from vairosms_async import VairoSMSClient
 
 
@@ -179,10 +179,6 @@ async def test_a_keyboard_interrupt_in_a_source_leaves_nothing(panel, caplog):
             [_ async for _ in client.iter_gonderimler(ids())]
         assert not library_tasks()
         assert not library_tasks_in_memory()
-
-
-class FatalError(BaseException):
-    """An exception that is not an `Exception`, such as those of ``pytest.fail``."""
 
 
 @pytest.mark.parametrize("method", ["iter_gonderimler", "wait_gonderimler"])

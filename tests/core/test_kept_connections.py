@@ -7,6 +7,7 @@ import pytest
 from tests.core.hostile_panels import HTML
 from tests.helpers import (
     KEY,
+    NO_RETRIES,
     answer_body,
     http_response,
     raw_server,
@@ -77,10 +78,9 @@ async def test_an_answer_after_its_timeout_is_not_used_for_the_next_lookup():
             await asyncio.sleep(0.02)
             writer.write(record_response(gonderim_id))
 
-    policy = RetryPolicy(attempts=1)
     async with raw_server(serve) as base_url:
         async with VairoSMSClient(
-            KEY, base_url=base_url, timeout=0.1, retry=policy, max_concurrency=1
+            KEY, base_url=base_url, timeout=0.1, retry=NO_RETRIES, max_concurrency=1
         ) as client:
             for gonderim_id in (2, 3):
                 with pytest.raises(VairoSMSTimeoutError):

@@ -9,6 +9,7 @@ import pytest
 from tests.helpers import (
     KEY,
     KEY_FORMS,
+    NO_RETRIES,
     assert_keyless,
     assert_no_key,
     exception_chain,
@@ -18,7 +19,6 @@ from tests.helpers import (
     serve_bytes,
 )
 from vairosms_async import (
-    RetryPolicy,
     VairoSMSClient,
     VairoSMSConnectionError,
     VairoSMSResponseError,
@@ -74,11 +74,12 @@ async def assert_tracer_sees_no_url(base_url, error, seen, **session_options):
 
     trace = aiohttp.TraceConfig()
     trace.on_request_exception.append(on_request_exception)
-    policy = RetryPolicy(attempts=1)
     async with aiohttp.ClientSession(
         trace_configs=[trace], middlewares=[middleware], **session_options
     ) as session:
-        async with VairoSMSClient(KEY, base_url=base_url, session=session, retry=policy) as client:
+        async with VairoSMSClient(
+            KEY, base_url=base_url, session=session, retry=NO_RETRIES
+        ) as client:
             with pytest.raises(error):
                 await client.get_gonderim(52)
     assert [type(exc) for exc in exceptions] == [seen]

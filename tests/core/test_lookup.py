@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 import vairosms_async
-from tests.helpers import FIXTURES, answer_body
+from tests.helpers import FIXTURES, NO_RETRIES, answer_body
 from vairosms_async import (
     RetryPolicy,
     VairoSMSAPIError,
@@ -147,7 +147,7 @@ async def test_a_retry_succeeds_after_temporary_errors(mocked, client, name, fai
 async def test_one_attempt_means_no_retry(mocked, client):
     mocked.get(URL.format(52), status=500)
     with pytest.raises(VairoSMSServerError):
-        await client.with_options(retry=RetryPolicy(attempts=1)).get_gonderim(52)
+        await client.with_options(retry=NO_RETRIES).get_gonderim(52)
     assert len(requests_sent(mocked)) == 1
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.helpers import (
     KEY,
+    NO_RETRIES,
     answer_body,
     http_response,
     raw_server,
@@ -16,8 +17,6 @@ from tests.helpers import (
 )
 from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSRateLimitError
 from vairosms_async.sandbox import SandboxPanel
-
-ONE_ATTEMPT = RetryPolicy(attempts=1)
 
 
 class FirstRequestRefused:
@@ -75,7 +74,7 @@ async def test_a_pause_applies_to_all_lookups_of_the_client_and_its_siblings():
     server = FirstRequestRefused(header="Retry-After: 50")
     async with raw_server(server) as base_url:
         async with VairoSMSClient(KEY, base_url=base_url, max_concurrency=1) as client:
-            sibling = client.with_options(retry=ONE_ATTEMPT)
+            sibling = client.with_options(retry=NO_RETRIES)
             lookups = [asyncio.ensure_future(client.get_gonderim(i)) for i in range(1, 6)]
             lookups += [asyncio.ensure_future(sibling.get_gonderim(i)) for i in range(6, 9)]
             await asyncio.sleep(1)
@@ -90,7 +89,7 @@ async def test_a_pause_applies_to_all_lookups_of_the_client_and_its_siblings():
 async def test_a_refused_last_attempt_pauses_the_next_lookup():
     server = FirstRequestRefused(header="Retry-After: 20")
     async with raw_server(server) as base_url:
-        async with VairoSMSClient(KEY, base_url=base_url, retry=ONE_ATTEMPT) as client:
+        async with VairoSMSClient(KEY, base_url=base_url, retry=NO_RETRIES) as client:
             with pytest.raises(VairoSMSRateLimitError) as caught:
                 await client.get_gonderim(52)
             assert caught.value.retry_after == 20

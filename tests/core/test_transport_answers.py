@@ -8,6 +8,7 @@ import pytest
 
 from tests.helpers import (
     KEY,
+    NO_RETRIES,
     answer_body,
     assert_no_key,
     http_response,
@@ -16,7 +17,7 @@ from tests.helpers import (
     read_request_head,
     serve_bytes,
 )
-from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSError, VairoSMSResponseError
+from vairosms_async import VairoSMSClient, VairoSMSError, VairoSMSResponseError
 
 JSON_TYPE = "Content-Type: application/json"
 NOT_THE_PANELS_ANSWER = {
@@ -96,9 +97,8 @@ async def test_a_surplus_answer_is_never_used_for_the_next_lookup():
         await read_request_head(reader)
         writer.write(http_response(answer_body({"id": 62})))
 
-    policy = RetryPolicy(attempts=1)
     async with raw_server(serve) as base_url:
-        async with VairoSMSClient(KEY, base_url=base_url, retry=policy) as client:
+        async with VairoSMSClient(KEY, base_url=base_url, retry=NO_RETRIES) as client:
             assert (await client.get_gonderim(52)).id == 52
             await asyncio.sleep(0.05)
             for gonderim_id in (62, 63):

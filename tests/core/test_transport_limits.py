@@ -10,6 +10,7 @@ import pytest
 
 from tests.helpers import (
     KEY,
+    NO_RETRIES,
     answer_body,
     http_response,
     lookup_once,
@@ -18,7 +19,6 @@ from tests.helpers import (
     serve_bytes,
 )
 from vairosms_async import (
-    RetryPolicy,
     VairoSMSClient,
     VairoSMSResponseError,
     VairoSMSTimeoutError,
@@ -75,9 +75,8 @@ async def test_closes_the_connection_of_an_endless_body():
         except ConnectionError:
             connection_lost.set()
 
-    policy = RetryPolicy(attempts=1)
     async with raw_server(serve) as base_url:
-        async with VairoSMSClient(KEY, base_url=base_url, retry=policy) as client:
+        async with VairoSMSClient(KEY, base_url=base_url, retry=NO_RETRIES) as client:
             [outcome] = await client.gather_gonderimler([52], return_exceptions=True)
             # Inside the `async with`: closing the client would close the connection too.
             await asyncio.wait_for(connection_lost.wait(), 5)

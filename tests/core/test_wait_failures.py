@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from tests.core.polling_panel import PollingPanel, now
-from tests.helpers import KEY, answer_body, http_response, raw_server, serve_bytes
+from tests.helpers import KEY, NO_RETRIES, answer_body, http_response, raw_server, serve_bytes
 from vairosms_async import (
     PaketDurum,
     RetryPolicy,
@@ -35,8 +35,7 @@ async def panel():
 
 @pytest.fixture
 async def client(panel):
-    policy = RetryPolicy(attempts=1)
-    async with VairoSMSClient(KEY, base_url=panel.base_url, retry=policy) as client:
+    async with VairoSMSClient(KEY, base_url=panel.base_url, retry=NO_RETRIES) as client:
         yield client
 
 

@@ -16,16 +16,15 @@ from attrs import frozen
 
 from tests.helpers import (
     KEY,
+    NO_RETRIES,
     answer_body,
     http_response,
     raw_server,
     read_request_head,
     serve_bytes,
 )
-from vairosms_async import RetryPolicy, VairoSMSAuthError, VairoSMSClient
+from vairosms_async import VairoSMSAuthError, VairoSMSClient
 from vairosms_async.sandbox import Fault, SandboxPanel
-
-NO_RETRIES = RetryPolicy(attempts=1)
 
 
 async def healthy_panel(stack):

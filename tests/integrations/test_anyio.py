@@ -1,6 +1,5 @@
 """The client in anyio's task groups and cancel scopes, and in tests with anyio's pytest plugin."""
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -12,7 +11,9 @@ import pytest
 
 from tests.helpers import (
     KEY,
+    NO_RETRIES,
     ROOT,
+    SlowExitLimiter,
     answer_body,
     assert_keyless,
     http_response,
@@ -20,10 +21,8 @@ from tests.helpers import (
     raw_server,
     read_request_head,
 )
-from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSServerError
+from vairosms_async import VairoSMSClient, VairoSMSServerError
 from vairosms_async.sandbox import Fault
-
-NO_RETRIES = RetryPolicy(attempts=1)
 
 
 async def look_up_one(client):
@@ -38,17 +37,6 @@ async def iterate_over_many(client):
     async with aclosing(client.iter_gonderimler(range(1, 51))) as results:
         async for _ in results:
             pass
-
-
-class SlowToExit:
-    """A rate limiter that awaits several times when a lookup leaves it."""
-
-    async def __aenter__(self):
-        pass
-
-    async def __aexit__(self, *exc):
-        for _ in range(20):
-            await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("hang_in", ["headers", "body"])
@@ -67,7 +55,7 @@ async def test_a_cancelled_scope_leaves_nothing_running(work, hang_in):
     async with (
         raw_server(hang) as base_url,
         VairoSMSClient(
-            KEY, base_url=base_url, max_concurrency=4, rate_limiter=SlowToExit()
+            KEY, base_url=base_url, max_concurrency=4, rate_limiter=SlowExitLimiter()
         ) as client,
     ):
         async with anyio.create_task_group() as group:

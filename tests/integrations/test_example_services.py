@@ -9,10 +9,17 @@ import aiohttp
 import pytest
 from attrs import frozen
 
-from tests.helpers import KEY, assert_no_key, library_tasks, wait_until, without_slow_callbacks
+from tests.helpers import (
+    KEY,
+    NO_RETRIES,
+    assert_no_key,
+    library_tasks,
+    wait_until,
+    without_slow_callbacks,
+)
 from tests.integrations.services import SERVICES, import_example, service_process
 from tests.platforms import posix
-from vairosms_async import RetryPolicy, VairoSMSClient
+from vairosms_async import VairoSMSClient
 from vairosms_async.sandbox import Fault
 
 MAX_CONCURRENCY = 16  # the client's default
@@ -54,8 +61,7 @@ async def service(request, panel, monkeypatch, timeout):
     module, clients = import_example(request.param), []
 
     def client_without_retries(*args, **kwargs):
-        policy = RetryPolicy(attempts=1)
-        clients.append(VairoSMSClient(*args, timeout=timeout, retry=policy, **kwargs))
+        clients.append(VairoSMSClient(*args, timeout=timeout, retry=NO_RETRIES, **kwargs))
         return clients[-1]
 
     monkeypatch.setattr(module, "VairoSMSClient", client_without_retries)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.helpers import KEY
+from tests.helpers import KEY, NO_RETRIES
 from tests.integrations.nginx import NGINX, command, free_port
 from vairosms_async import (
     Gonderim,
@@ -21,8 +21,6 @@ from vairosms_async import (
 from vairosms_async.sandbox import Fault, SandboxPanel
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
-
-NO_RETRIES = RetryPolicy(attempts=1)
 
 HTTP_BLOCK = """
     limit_req_zone $binary_remote_addr zone=all:1m rate=50r/s;

@@ -10,6 +10,7 @@ import pytest
 
 from tests.helpers import (
     KEY,
+    NO_RETRIES,
     assert_keyless,
     exception_chain,
     raw_server,
@@ -17,10 +18,8 @@ from tests.helpers import (
     read_request_head,
 )
 from tests.integrations.company import ForwardProxy, company_ca, forget_proxies
-from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSConnectionError
+from vairosms_async import VairoSMSClient, VairoSMSConnectionError
 from vairosms_async.sandbox import Fault, SandboxPanel
-
-NO_RETRIES = RetryPolicy(attempts=1)
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,11 @@ import sys
 
 import pytest
 
-from tests.helpers import KEY, assert_keyless, library_tasks, wait_until
+from tests.helpers import KEY, NO_RETRIES, assert_keyless, library_tasks, wait_until
 from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSError, VairoSMSTimeoutError
 from vairosms_async.sandbox import Fault, SandboxPanel
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uvloop does not run on Windows")
-
-NO_RETRIES = RetryPolicy(attempts=1)
 
 
 def run_on_uvloop(main):

@@ -6,8 +6,8 @@ from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers import KEY, example_packet
-from vairosms_async import RetryPolicy, VairoSMSClient, gonderim_from_dict
+from tests.helpers import KEY, NO_RETRIES, example_packet
+from vairosms_async import VairoSMSClient, gonderim_from_dict
 from vairosms_async.sandbox import SandboxPanel
 
 FIELDS = sorted(example_packet(61).keys() - {"id", "paket_durum"})
@@ -61,7 +61,7 @@ async def test_id_and_state_are_right_whatever_the_other_fields_are(drifted):
     async with (
         SandboxPanel(KEY) as panel,
         VairoSMSClient(
-            KEY, base_url=panel.base_url, retry=RetryPolicy(attempts=1), poll_interval=0.001
+            KEY, base_url=panel.base_url, retry=NO_RETRIES, poll_interval=0.001
         ) as client,
     ):
         for gonderim_id, drift in by_id.items():

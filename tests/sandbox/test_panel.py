@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 import trustme
 
-from tests.helpers import KEY, wait_until
-from vairosms_async import RetryPolicy, VairoSMSClient
+from tests.helpers import KEY, NO_RETRIES, wait_until
+from vairosms_async import VairoSMSClient
 from vairosms_async.sandbox import Fault, SandboxPanel
 
 
@@ -55,8 +55,7 @@ async def test_an_unknown_id_gets_404(fetch_answer, gonderim_id):
 @pytest.mark.looptime
 async def test_the_rate_limit_says_when_to_retry():
     async with SandboxPanel(KEY, rate_limit=(5, 60)) as panel:
-        policy = RetryPolicy(attempts=1)
-        async with VairoSMSClient(KEY, base_url=panel.base_url, retry=policy) as client:
+        async with VairoSMSClient(KEY, base_url=panel.base_url, retry=NO_RETRIES) as client:
             ids = range(1, 8)
             outcomes = await client.gather_gonderimler(ids, return_exceptions=True)
             assert [getattr(o, "status", 200) for o in outcomes] == [200] * 5 + [429] * 2
@@ -126,9 +125,7 @@ async def test_stops_while_a_request_hangs():
     panel = SandboxPanel(KEY)
     await panel.start()
     panel.fail(Fault("hang"), times=None)
-    async with VairoSMSClient(
-        KEY, base_url=panel.base_url, retry=RetryPolicy(attempts=1)
-    ) as client:
+    async with VairoSMSClient(KEY, base_url=panel.base_url, retry=NO_RETRIES) as client:
         lookup = asyncio.ensure_future(client.get_gonderim(52))
         await wait_until(lambda: panel.in_flight)
         async with asyncio.timeout(2):

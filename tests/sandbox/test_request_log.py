@@ -8,15 +8,15 @@ from urllib.request import urlopen
 import aiohttp
 import pytest
 
-from tests.helpers import KEY, assert_no_key, wait_until
-from vairosms_async import RetryPolicy, VairoSMSClient, VairoSMSConnectionError
+from tests.helpers import KEY, NO_RETRIES, assert_no_key, wait_until
+from vairosms_async import VairoSMSClient, VairoSMSConnectionError
 from vairosms_async.sandbox import Fault, SandboxPanel, SandboxRequest
 
 GONDERIM_BILGISI = "/Panel/api/v1/GonderimBilgisi"
 
 
 def single_attempt_client(panel, **options):
-    options = {"retry": RetryPolicy(attempts=1)} | options
+    options = {"retry": NO_RETRIES} | options
     return VairoSMSClient(KEY, base_url=panel.base_url, **options)
 
 
