@@ -25,7 +25,7 @@ def module_panel():
 
 @pytest.fixture
 def panel(module_panel):
-    return module_panel.fresh()
+    return module_panel.reset_panel()
 
 
 @pytest.fixture

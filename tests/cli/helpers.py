@@ -39,14 +39,14 @@ class Panel(SandboxPanel):
                 times[int(request.path.rpartition("/")[2])].append(self.started_at + request.time)
         return times
 
-    def fresh(self):
+    def reset_panel(self):
         """Reset the counters, clear the faults, and return the panel."""
         self.reset_counters()
         self.clear_faults()
         return self
 
 
-def until(condition, seconds=20):
+def wait_until(condition, seconds=20):
     """Wait until a condition is true. Fail after some seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -103,7 +103,7 @@ class Ran:
     err: str
 
 
-def start(*args, panel=None, before=(), **options):
+def start_vairosms(*args, panel=None, before=(), **options):
     """Start the command as a child process.
 
     Args:
@@ -125,7 +125,7 @@ def start(*args, panel=None, before=(), **options):
     )
 
 
-def finish(child, seconds=60, given=None):
+def wait_for_exit(child, seconds=60, given=None):
     """Wait for a child process to end.
 
     Args:
@@ -140,11 +140,14 @@ def finish(child, seconds=60, given=None):
     return ran
 
 
-def run(*args, panel=None, given=None, **options):
-    """Run the command as a child process. See `start` and `finish` for the arguments."""
+def run_vairosms(*args, panel=None, given=None, **options):
+    """Run the command as a child process.
+
+    `start_vairosms` and `wait_for_exit` describe the arguments.
+    """
     if given is not None:
         options["stdin"] = subprocess.PIPE
-    return finish(start(*args, panel=panel, **options), given=given)
+    return wait_for_exit(start_vairosms(*args, panel=panel, **options), given=given)
 
 
 def in_process_runner(monkeypatch, capfd, panel):

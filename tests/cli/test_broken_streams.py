@@ -16,8 +16,8 @@ from tests.cli.helpers import (
     environment,
     open_full_device,
     open_unread_pipe,
-    start,
-    until,
+    start_vairosms,
+    wait_until,
     write_ids,
 )
 from tests.cli.results import check_complete
@@ -37,9 +37,11 @@ def start_broken(stream, breakage, *args, **options):
     """Start the command with a stream ("stdout" or "stderr") that it cannot write."""
     if breakage == "closed":
         redirection = {"stdout": ">&-", "stderr": "2>&-"}[stream]
-        return start(*args, before=("sh", "-c", f'exec "$@" {redirection}', "sh"), **options)
+        return start_vairosms(
+            *args, before=("sh", "-c", f'exec "$@" {redirection}', "sh"), **options
+        )
     broken = {"unread": open_unread_pipe, "full": open_full_device}[breakage]()
-    child = start(*args, **{stream: broken}, **options)
+    child = start_vairosms(*args, **{stream: broken}, **options)
     os.close(broken)
     return child
 
@@ -89,9 +91,9 @@ def test_bulk_completes_out_with_a_broken_stderr(panel, folder, breakage):
 def test_bulk_completes_out_when_the_reader_of_stderr_leaves(panel, folder):
     write_ids(range(1, 1001))
     reading, writing = os.pipe()
-    child = start("bulk", "ids", "-o", "out", "--rate", "500", panel=panel, stderr=writing)
+    child = start_vairosms("bulk", "ids", "-o", "out", "--rate", "500", panel=panel, stderr=writing)
     os.close(writing)
-    until(lambda: panel.requests > 100)
+    wait_until(lambda: panel.requests > 100)
     os.close(reading)
     assert exit_code(child) == 0
     check_complete("out", range(1, 1001))
@@ -140,7 +142,7 @@ def test_a_signal_decides_the_exit_code_with_a_broken_stderr(panel, folder, brea
     panel.fail(Fault("hang"), times=None)
     write_ids(range(1, 101))
     child = start_broken("stderr", breakage, "bulk", "ids", "-o", "out", panel=panel)
-    until(lambda: panel.in_flight)
+    wait_until(lambda: panel.in_flight)
     child.send_signal(signal.SIGTERM)
     assert exit_code(child) == 143
 

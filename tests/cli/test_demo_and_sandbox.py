@@ -12,26 +12,30 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cli.helpers import environment, finish, run, start
+from tests.cli.helpers import environment, run_vairosms, start_vairosms, wait_for_exit
 from tests.helpers import example_packet
 from tests.platforms import posix
 
 
 @pytest.mark.slow
 def test_demo_needs_no_key_and_ignores_https_proxy():
-    ran = run("demo", settings={"VAIROSMS_API_KEY": None, "HTTPS_PROXY": "http://127.0.0.1:1"})
+    ran = run_vairosms(
+        "demo", settings={"VAIROSMS_API_KEY": None, "HTTPS_PROXY": "http://127.0.0.1:1"}
+    )
     assert ran.code == 0
     assert "Checked 1,000 packets (of the sandbox panel) in 0:0" in ran.out
     counts = re.findall(r"^  ([A-Z_]+) +([\d,]+) +[\d.]+%", ran.out, re.MULTILINE)[:3]
     assert [name for name, _ in counts] == ["SONLANDI", "DEVAM_EDIYOR", "HATALI"]
     assert sum(int(count.replace(",", "")) for _, count in counts) == 1000
-    assert run("demo", "--packets", "60", "-q").err == ""
+    assert run_vairosms("demo", "--packets", "60", "-q").err == ""
 
 
 @posix
 @pytest.mark.slow
 def test_sandbox_prints_commands_that_work():
-    child = start("sandbox", "--port", "0", "--packets", "3", "--latency", "0.01-0.02", bufsize=0)
+    child = start_vairosms(
+        "sandbox", "--port", "0", "--packets", "3", "--latency", "0.01-0.02", bufsize=0
+    )
     lines = [child.stdout.readline().decode() for _ in range(4)]
     url = re.fullmatch(r"Base URL  (http://127\.0\.0\.1:\d+/Panel/api/v1)\n", lines[0])[1]
     key = re.fullmatch(r"Key       (\S+)\n", lines[1])[1]
@@ -43,23 +47,25 @@ def test_sandbox_prints_commands_that_work():
     assert "08505326480" in out.decode()
     with urllib.request.urlopen(curl) as answer:
         assert json.load(answer)["aciklama"] == example_packet(52)
-    taken = run("sandbox", "--port", urlsplit(url).port)
+    taken = run_vairosms("sandbox", "--port", urlsplit(url).port)
     assert taken.code == 2
     assert "Address already in use: give another --port" in taken.err
     child.send_signal(signal.SIGTERM)
-    assert finish(child).code == 143
+    assert wait_for_exit(child).code == 143
 
 
 @pytest.mark.slow
 def test_sandbox_applies_its_rate_limit():
-    child = start("sandbox", "--port", "0", "--rate-limit", "1", "--faults", "0", bufsize=0)
+    child = start_vairosms(
+        "sandbox", "--port", "0", "--rate-limit", "1", "--faults", "0", bufsize=0
+    )
     settings = {"VAIROSMS_BASE_URL": child.stdout.readline().decode().split()[2]}
     settings |= {"VAIROSMS_API_KEY": "sandbox-api-key"}
-    ran = run("bulk", "-", "-o", "-", given=b"52\n61\n1\n", settings=settings)
+    ran = run_vairosms("bulk", "-", "-o", "-", given=b"52\n61\n1\n", settings=settings)
     assert ran.code == 0
     assert "the panel answered HTTP 429" in ran.err
     child.terminate()
-    finish(child)
+    wait_for_exit(child)
 
 
 @pytest.mark.parametrize("latency", ["x", "1-", "2-1", "-1", "inf", "nan"])

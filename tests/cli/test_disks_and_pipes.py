@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.helpers import Panel, finish, run, start, until, write_ids
+from tests.cli.helpers import (
+    Panel,
+    run_vairosms,
+    start_vairosms,
+    wait_for_exit,
+    wait_until,
+    write_ids,
+)
 from tests.cli.results import OUTS, check_complete, ids_in, read_rows
 from tests.platforms import linux
 
@@ -26,7 +33,7 @@ def test_a_file_size_limit_ends_the_run_after_a_whole_line(panel, folder, out):
     write_ids(range(1, 1001))
     blocks = 100 if out == "out.jsonl" else 40  # of 512 or 1,024 bytes, which depends on the shell
     before = ("sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh")
-    ran = run("bulk", "ids", "-o", out, panel=panel, before=before)
+    ran = run_vairosms("bulk", "ids", "-o", out, panel=panel, before=before)
     assert ran.code == 4
     assert f"Error: {out}: File too large" in ran.err
     assert f"  vairosms bulk ids -o {out} --resume" in ran.err
@@ -36,7 +43,7 @@ def test_a_file_size_limit_ends_the_run_after_a_whole_line(panel, folder, out):
     assert len(data) > blocks * 512 - 1500
     asked = dict(panel.requests_by_id)
     finished = ids_in(out)
-    ran = run("bulk", "ids", "-o", out, "--resume", panel=panel)
+    ran = run_vairosms("bulk", "ids", "-o", out, "--resume", panel=panel)
     assert ran.code == 0
     check_complete(out, range(1, 1001))
     assert all(panel.requests_by_id[i] == asked[i] for i in finished)
@@ -44,7 +51,7 @@ def test_a_file_size_limit_ends_the_run_after_a_whole_line(panel, folder, out):
 
 def test_a_full_device_ends_the_run(panel, folder):
     write_ids(range(1, 51))
-    ran = run("bulk", "ids", "-o", "/dev/full", "-q", panel=panel)
+    ran = run_vairosms("bulk", "ids", "-o", "/dev/full", "-q", panel=panel)
     assert (ran.code, ran.err) == (4, "Error: /dev/full: No space left on device\n")
 
 
@@ -54,10 +61,10 @@ def test_a_full_device_ends_the_run(panel, folder):
 def test_an_unread_stdout_ends_the_command(panel, folder, args):
     write_ids(range(1, 1001))
     reading, writing = os.pipe()
-    child = start(*args, panel=panel, stdout=writing)
+    child = start_vairosms(*args, panel=panel, stdout=writing)
     os.close(writing)
     os.close(reading)
-    ran = finish(child)
+    ran = wait_for_exit(child)
     assert (ran.code, ran.err) == (4, "Error: stdout: nobody reads it any more\n")
 
 
@@ -65,13 +72,13 @@ def test_a_signal_ends_a_run_whose_stdout_pipe_is_full(panel, folder):
     """The write to the full pipe never returns. The command exits without waiting for it."""
     write_ids(range(1, 3001))
     reading, writing = os.pipe()
-    child = start("bulk", "ids", "-o", "-", "-q", panel=panel, stdout=writing)
+    child = start_vairosms("bulk", "ids", "-o", "-", "-q", panel=panel, stdout=writing)
     os.close(writing)
-    until(lambda: panel.requests > 400)
+    wait_until(lambda: panel.requests > 400)
     time.sleep(0.5)
     began = time.monotonic()
     child.send_signal(signal.SIGTERM)
-    assert finish(child).code == 143
+    assert wait_for_exit(child).code == 143
     assert time.monotonic() - began < 2
     os.close(reading)
 
@@ -79,10 +86,10 @@ def test_a_signal_ends_a_run_whose_stdout_pipe_is_full(panel, folder):
 def test_a_slow_reader_costs_no_lookup(panel, folder):
     """The reader pauses for longer than the timeout of a lookup."""
     write_ids(range(1, 1001))
-    child = start("bulk", "ids", "-o", "-", "-q", "--timeout", "0.5", panel=panel)
-    until(lambda: panel.requests > 200)
+    child = start_vairosms("bulk", "ids", "-o", "-", "-q", "--timeout", "0.5", panel=panel)
+    wait_until(lambda: panel.requests > 200)
     time.sleep(1)
-    ran = finish(child)
+    ran = wait_for_exit(child)
     assert ran.code == 0
     assert len(ran.out.splitlines()) == 1000
     assert panel.requests == 1000

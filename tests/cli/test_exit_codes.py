@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cli.helpers import finish, run, start, until
+from tests.cli.helpers import run_vairosms, start_vairosms, wait_for_exit, wait_until
 from tests.platforms import linux
 from vairosms_async.sandbox import Fault
 
@@ -36,7 +36,7 @@ SOCKS_PROXY = {"VAIROSMS_BASE_URL": "https://panel.example", "HTTPS_PROXY": "soc
     ],
 )
 def test_the_exit_code_says_how_a_command_ended(panel, folder, code, args, settings):
-    ran = run(*args, panel=panel, settings=settings)
+    ran = run_vairosms(*args, panel=panel, settings=settings)
     assert ran.code == code, ran.err
 
 
@@ -55,7 +55,7 @@ def test_the_exit_code_says_how_a_command_ended(panel, folder, code, args, setti
 def test_the_exit_code_says_how_a_bulk_run_ended(panel, folder, code, given, args, settings):
     """`test_kill` tests the exit codes of a run that a signal ends."""
     Path("ids").write_bytes(given)
-    ran = run("bulk", "ids", "-o", "out", *args, panel=panel, settings=settings)
+    ran = run_vairosms("bulk", "ids", "-o", "out", *args, panel=panel, settings=settings)
     assert ran.code == code, ran.err
 
 
@@ -67,13 +67,13 @@ def test_the_exit_code_says_how_a_bulk_run_ended(panel, folder, code, given, arg
 )
 def test_a_signal_exits_with_128_plus_its_number(panel, folder, args, number):
     panel.fail(Fault("hang"), times=None)
-    child = start(*args, panel=panel)
+    child = start_vairosms(*args, panel=panel)
     if args[0] == "sandbox":
         assert child.stdout.readline().startswith(b"Base URL  http://127.0.0.1:")
     else:
-        until(lambda: panel.in_flight)
+        wait_until(lambda: panel.in_flight)
     child.send_signal(number)
-    ran = finish(child)
+    ran = wait_for_exit(child)
     assert ran.code == 128 + number
     assert ran.err.endswith("Interrupted.\n")
 

@@ -5,13 +5,13 @@ import re
 
 import pytest
 
-from tests.cli.helpers import finish, run, start
+from tests.cli.helpers import run_vairosms, start_vairosms, wait_for_exit
 from tests.helpers import example_packet
 
 
 @pytest.mark.slow
 def test_get_shows_a_table_and_asks_once_per_id(panel):
-    ran = run("get", "52", "61", "52", panel=panel)
+    ran = run_vairosms("get", "52", "61", "52", panel=panel)
     assert ran.code == 0
     assert re.search(r"52 +08505326480 +SONLANDI", ran.out)
     assert "INVALID_SOURCE_ADDRESS" in ran.out
@@ -20,7 +20,7 @@ def test_get_shows_a_table_and_asks_once_per_id(panel):
 
 @pytest.mark.slow
 def test_get_shows_the_error_of_each_failed_id(panel):
-    ran = run("get", "52", "9999", "5x", "0", panel=panel)
+    ran = run_vairosms("get", "52", "9999", "5x", "0", panel=panel)
     assert ran.code == 1
     assert re.search(r"^gonderim 9999: HTTP 404", ran.out, re.MULTILINE)
     assert re.search(r"^not a packet id: '5x'", ran.out, re.MULTILINE)
@@ -29,7 +29,7 @@ def test_get_shows_the_error_of_each_failed_id(panel):
 
 @pytest.mark.slow
 def test_get_writes_json_lines_in_the_given_order(panel):
-    ran = run("get", "--json", "61", " 0052", "x", "61", panel=panel)
+    ran = run_vairosms("get", "--json", "61", " 0052", "x", "61", panel=panel)
     rows = [json.loads(line) for line in ran.out.splitlines()]
     assert [(row["line"], row["id"]) for row in rows] == [(1, 61), (2, 52), (3, "x"), (4, 61)]
     assert rows[0]["gonderim"] == example_packet(61)
@@ -40,7 +40,7 @@ def test_get_writes_json_lines_in_the_given_order(panel):
 def test_wait_shows_each_change_of_state(panel):
     packet = example_packet(52) | {"id": 777, "paket_durum": 0}
     panel.add_gonderim(packet)
-    child = start("wait", "777", "52", "x", panel=panel, bufsize=0)
+    child = start_vairosms("wait", "777", "52", "x", panel=panel, bufsize=0)
     lines = [child.stdout.readline().decode() for _ in range(3)]
     assert "  not a packet id: 'x'" in lines[0]
     assert any("  52  SONLANDI: sent and finished" in line for line in lines)
@@ -48,14 +48,14 @@ def test_wait_shows_each_change_of_state(panel):
     panel.add_gonderim(packet | {"paket_durum": 1})
     line = child.stdout.readline().decode()
     assert re.fullmatch(r"\d\d:\d\d:\d\d  777  SONLANDI: sent and finished\n", line)
-    assert finish(child).code == 1
+    assert wait_for_exit(child).code == 1
     assert panel.requests_by_id[777] == 2
 
 
 @pytest.mark.slow
 def test_wait_writes_a_timeout_as_json(panel):
     panel.add_gonderim(example_packet(52) | {"id": 778, "paket_durum": 0})
-    ran = run("wait", "778", "--json", "--timeout", "0.3", panel=panel)
+    ran = run_vairosms("wait", "778", "--json", "--timeout", "0.3", panel=panel)
     assert ran.code == 1
     first, last = (json.loads(line) for line in ran.out.splitlines())
     assert (first["gonderim"]["paket_durum"], first["error"]) == (0, None)

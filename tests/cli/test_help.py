@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.helpers import run
+from tests.cli.helpers import run_vairosms
 from vairosms_async import __version__
 
 COMMANDS = ["demo", "get", "bulk", "wait", "sandbox"]
@@ -41,7 +41,7 @@ def test_help_of_a_command_has_an_example_and_fits_the_width(vairosms, command):
 
 @pytest.mark.slow
 def test_version_names_the_version_of_aiohttp():
-    ran = run("--version")
+    ran = run_vairosms("--version")
     assert ran.out.startswith(f"vairosms {__version__} (aiohttp ")
 
 
@@ -49,7 +49,7 @@ def test_version_names_the_version_of_aiohttp():
 def test_the_script_runs_the_module():
     script = shutil.which("vairosms", path=Path(sys.executable).parent)
     out = subprocess.run([script, "--version"], capture_output=True, check=True).stdout.decode()
-    assert out == run("--version").out
+    assert out == run_vairosms("--version").out
 
 
 def test_python_m_runs_the_command(monkeypatch, capsys):
@@ -63,9 +63,9 @@ def test_python_m_runs_the_command(monkeypatch, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shell_completion_completes_options(shell):
-    ran = run(settings={"_VAIROSMS_COMPLETE": f"{shell}_source"})
+    ran = run_vairosms(settings={"_VAIROSMS_COMPLETE": f"{shell}_source"})
     assert ran.code == 0
     assert "_VAIROSMS_COMPLETE" in ran.out
     settings = {"_VAIROSMS_COMPLETE": "bash_complete", "COMP_WORDS": "vairosms bulk --re"}
-    ran = run(settings=settings | {"COMP_CWORD": "2"})
+    ran = run_vairosms(settings=settings | {"COMP_CWORD": "2"})
     assert ran.out == "plain,--resume\n"

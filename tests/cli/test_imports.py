@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.helpers import Ran, run
+from tests.cli.helpers import Ran, run_vairosms
 from vairosms_async import cli
 
 
@@ -39,7 +39,7 @@ RICH_IS_MISSING = "vairosms: the command needs rich: pip install 'vairosms-async
 @pytest.mark.slow
 def test_a_missing_extra_says_how_to_install_it(folder):
     Path("sitecustomize.py").write_text("import sys\nsys.modules['rich'] = None\n")
-    ran = run("demo", settings={"PYTHONPATH": str(folder)})
+    ran = run_vairosms("demo", settings={"PYTHONPATH": str(folder)})
     assert ran == Ran(2, "", RICH_IS_MISSING)
 
 

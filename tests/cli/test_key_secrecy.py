@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.helpers import finish, run, start, until, write_ids
+from tests.cli.helpers import run_vairosms, start_vairosms, wait_for_exit, wait_until, write_ids
 from tests.helpers import KEY, KEY_FORMS, assert_no_key
 from tests.platforms import linux
 from vairosms_async.sandbox import Fault
@@ -20,17 +20,17 @@ def test_the_key_is_in_no_output_file_or_process_listing(panel, folder):
     write_ids(range(1, 101))
     with Path("ids").open("a") as ids:
         ids.write(f"{KEY}\nx{KEY}y\n")
-    child = start(
+    child = start_vairosms(
         "bulk", "ids", "-o", "out", "--api-key-file", "key", "--timeout", "3",
         panel=panel, settings={"VAIROSMS_API_KEY": None, "PYTHONASYNCIODEBUG": "1"},
     )  # fmt: skip
-    until(lambda: panel.requests > 50)
+    wait_until(lambda: panel.requests > 50)
     for file in ("cmdline", "comm", "status", "maps"):
         assert_no_key(Path(f"/proc/{child.pid}/{file}").read_text(errors="replace"))
     environ = Path(f"/proc/{child.pid}/environ").read_text(errors="replace")
     assert KEY not in environ
     child.send_signal(signal.SIGINT)
-    ran = finish(child)
+    ran = wait_for_exit(child)
     assert ran.code in {1, 130}
     assert "others on this machine can read the API key in key" in ran.err
     for path in folder.iterdir():
@@ -52,7 +52,9 @@ def test_a_traceback_with_local_variables_has_no_key(panel, folder):
         "bulk.entry_of = broken\n"
     )
     write_ids(range(1, 11))
-    ran = run("bulk", "ids", "-o", "out", panel=panel, settings={"PYTHONPATH": str(folder)})
+    ran = run_vairosms(
+        "bulk", "ids", "-o", "out", panel=panel, settings={"PYTHONPATH": str(folder)}
+    )
     assert ran.code == 1
     assert "KeyError: 'a bug'" in ran.err
     assert "gonderim_id = " in ran.err  # the traceback does show local variables

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli.helpers import Panel, run, write_ids
+from tests.cli.helpers import Panel, run_vairosms, write_ids
 from tests.cli.results import check_complete
 from tests.integrations.company import ForwardProxy, company_ca
 
@@ -27,7 +27,7 @@ def proxy():
 def run_get(panel, **settings):
     """Run `vairosms get 52` with the certificate authority of the panel."""
     settings = {"SSL_CERT_FILE": panel.bundle} | settings
-    return run("get", "52", panel=panel, settings=settings)
+    return run_vairosms("get", "52", panel=panel, settings=settings)
 
 
 def test_ssl_cert_file_adds_a_private_authority(panel):
@@ -49,7 +49,7 @@ def test_get_goes_through_https_proxy(panel, proxy, name):
 def test_bulk_goes_through_https_proxy(panel, proxy, folder):
     write_ids(range(1, 301))
     settings = {"SSL_CERT_FILE": panel.bundle, "HTTPS_PROXY": proxy.address}
-    ran = run("bulk", "ids", "-o", "out", panel=panel, settings=settings)
+    ran = run_vairosms("bulk", "ids", "-o", "out", panel=panel, settings=settings)
     assert ran.code == 0
     check_complete("out", range(1, 301))
     assert 1 <= len(proxy.asked) <= 16
@@ -83,5 +83,5 @@ def test_plain_http_bypasses_the_proxy(proxy):
     with Panel() as panel:
         settings = {f"{s}_PROXY": f"http://{proxy.address}" for s in ("HTTP", "HTTPS", "ALL")}
         settings |= {name.lower(): value for name, value in settings.items()}
-        assert run("get", "52", panel=panel, settings=settings).code == 0
+        assert run_vairosms("get", "52", panel=panel, settings=settings).code == 0
     assert proxy.asked == []

@@ -10,7 +10,7 @@ import dask
 import pytest
 from distributed import LocalCluster
 
-from tests.cli.helpers import Panel, finish, start, until, write_ids
+from tests.cli.helpers import Panel, start_vairosms, wait_for_exit, wait_until, write_ids
 from tests.cli.results import OUTS, check_complete, complete_lines, read_rows
 from vairosms_async.sandbox import Fault
 
@@ -151,12 +151,12 @@ def test_a_missing_extra_says_how_to_install_it(vairosms, panel, monkeypatch):
 def test_ctrl_c_ends_a_run_while_its_cluster_starts(folder, seconds):
     write_ids(range(1, 3001))
     with Panel(packets=3000, settle_time=0.0, latency=0.2) as panel:
-        child = start("bulk", "ids", "-o", "out", "--scheduler", "local", panel=panel,
+        child = start_vairosms("bulk", "ids", "-o", "out", "--scheduler", "local", panel=panel,
                       start_new_session=True)  # fmt: skip
-        until(lambda: Path("out").exists())
+        wait_until(lambda: Path("out").exists())
         time.sleep(seconds)
         os.killpg(child.pid, signal.SIGINT)
-        ran = finish(child)
+        ran = wait_for_exit(child)
     assert ran.code == 130
     # Dask and its processes print nothing.
     assert ran.err.rstrip().endswith("--resume")
@@ -169,18 +169,18 @@ def test_resume_completes_a_run_on_processes(folder, number):
     write_ids(range(1, 6_001))
     given = ("bulk", "ids", "-o", "out.jsonl", "--scheduler", "local")
     with Panel(packets=6_000, settle_time=0.0, latency=0.01) as panel:
-        child = start(*given, panel=panel, start_new_session=True)
-        until(lambda: complete_lines("out.jsonl").count(b"\n") > 600)
+        child = start_vairosms(*given, panel=panel, start_new_session=True)
+        wait_until(lambda: complete_lines("out.jsonl").count(b"\n") > 600)
         if number == signal.SIGINT:  # a terminal sends it to all processes of the command
             os.killpg(child.pid, number)
         else:
             child.send_signal(number)
-        ran = finish(child)
+        ran = wait_for_exit(child)
         assert ran.code == (130 if number == signal.SIGINT else -9)
-        until(lambda: not panel.in_flight)
+        wait_until(lambda: not panel.in_flight)
         sent, done = panel.requests, len(read_rows("out.jsonl"))
         assert done < 6_000
-        ran = finish(start(*given, "--resume", panel=panel))
+        ran = wait_for_exit(start_vairosms(*given, "--resume", panel=panel))
         assert ran.code == 0
         check_complete("out.jsonl", range(1, 6_001))
         # The resumed run asks only for ids that OUT did not have.

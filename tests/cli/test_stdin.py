@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.helpers import finish, run, start, until, write_ids
+from tests.cli.helpers import run_vairosms, start_vairosms, wait_for_exit, wait_until, write_ids
 from tests.cli.results import check_complete, complete_lines
 from tests.platforms import linux
 
@@ -17,7 +17,9 @@ from tests.platforms import linux
 @linux
 @pytest.mark.slow
 def test_writes_results_while_stdin_stays_open(panel, folder):
-    child = start("bulk", "-", "-o", "-", "-q", panel=panel, stdin=subprocess.PIPE, bufsize=0)
+    child = start_vairosms(
+        "bulk", "-", "-o", "-", "-q", panel=panel, stdin=subprocess.PIPE, bufsize=0
+    )
     for gonderim_id in (52, 61):
         began = time.monotonic()
         child.stdin.write(f"{gonderim_id}\n".encode())
@@ -26,23 +28,23 @@ def test_writes_results_while_stdin_stays_open(panel, folder):
         assert time.monotonic() - began < 3
     child.stdin.close()
     child.stdin = None
-    assert finish(child).code == 0
+    assert wait_for_exit(child).code == 0
 
 
 @linux
 @pytest.mark.slow
 def test_a_signal_ends_a_run_while_stdin_is_silent(panel, folder):
-    child = start("bulk", "-", "-o", "out", panel=panel, stdin=subprocess.PIPE, bufsize=0)
+    child = start_vairosms("bulk", "-", "-o", "out", panel=panel, stdin=subprocess.PIPE, bufsize=0)
     child.stdin.write(b"52\n")
-    until(lambda: complete_lines("out"))
+    wait_until(lambda: complete_lines("out"))
     began = time.monotonic()
     child.send_signal(signal.SIGINT)
     child.wait(5)
     assert time.monotonic() - began < 2
-    ran = finish(child)
+    ran = wait_for_exit(child)
     assert ran.code == 130
     assert "  ... | vairosms bulk - -o out --resume\n" in ran.err
-    ran = run("bulk", "-", "-o", "out", "--resume", panel=panel, given=b"52\n61\n")
+    ran = run_vairosms("bulk", "-", "-o", "out", "--resume", panel=panel, given=b"52\n61\n")
     assert ran.code == 0
     check_complete("out", [52, 61])
 
@@ -50,7 +52,7 @@ def test_a_signal_ends_a_run_while_stdin_is_silent(panel, folder):
 @linux
 @pytest.mark.slow
 def test_a_missing_column_of_stdin_leaves_no_file(panel, folder):
-    ran = run("bulk", "-", "-o", "out", "--column", "x", panel=panel, given=b"id\n52\n")
+    ran = run_vairosms("bulk", "-", "-o", "out", "--column", "x", panel=panel, given=b"id\n52\n")
     assert ran.code == 2
     assert "there is no column 'x'" in ran.err
     assert not list(folder.iterdir())

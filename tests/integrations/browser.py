@@ -1,7 +1,6 @@
 """A headless Chromium, for the page of the FastAPI example."""
 
 import shutil
-import time
 from contextlib import contextmanager
 
 from selenium import webdriver
@@ -35,11 +34,3 @@ def open_browser(width=1000, height=760):
         yield driver
     finally:
         driver.quit()
-
-
-def wait_until(condition, seconds=20):
-    """Block until a condition is true. Fail after this many seconds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"still false after {seconds} s"
-        time.sleep(0.002)

@@ -6,8 +6,9 @@ python -m tests.integrations.take_readme_screenshot
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from tests.cli.helpers import wait_until
 from tests.helpers import EXAMPLES
-from tests.integrations.browser import open_browser, wait_until
+from tests.integrations.browser import open_browser
 from tests.integrations.services import service_process
 
 IDS = [52, 61, 100, 101, 104, 107, 113, 9999999, *range(200, 260)]

@@ -4,8 +4,9 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from tests.cli.helpers import wait_until
 from tests.helpers import KEY, assert_no_key, example_packet
-from tests.integrations.browser import CHROMEDRIVER, open_browser, wait_until
+from tests.integrations.browser import CHROMEDRIVER, open_browser
 from tests.integrations.services import service_process
 from vairosms_async.sandbox import Fault, SandboxPanel
 
