@@ -6,7 +6,7 @@ from tests.cluster.helpers import cluster_of, plugin_names
 
 
 @pytest.fixture
-async def cluster():
+async def dask_client():
     """A Dask client for a cluster of two workers in this process.
 
     After the test, the cluster must hold nothing of a bulk check.

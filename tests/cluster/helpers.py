@@ -28,20 +28,20 @@ async def cluster_of(workers, *, processes=False, threads=1, **options):
         yield client
 
 
-def start_check(panel, cluster, ids, **options):
+def start_check(panel, scheduler, ids, **options):
     """Return the results of a bulk check, an async generator."""
     options = {"max_concurrency": CAP, "partition_size": 20} | options
-    return bulk_check(ids, scheduler=cluster, api_key=KEY, base_url=panel.base_url, **options)
+    return bulk_check(ids, scheduler=scheduler, api_key=KEY, base_url=panel.base_url, **options)
 
 
-async def collect_results(panel, cluster, ids, **options):
-    async with aclosing(start_check(panel, cluster, ids, **options)) as results:
+async def collect_results(panel, scheduler, ids, **options):
+    async with aclosing(start_check(panel, scheduler, ids, **options)) as results:
         return [result async for result in results]
 
 
-def plugin_names(cluster):
+def plugin_names(dask_client):
     """List the bulk checks whose plugin is registered with the scheduler."""
-    plugins = cluster.cluster.scheduler.worker_plugins
+    plugins = dask_client.cluster.scheduler.worker_plugins
     return [name for name in plugins if name.startswith("vairosms")]
 
 

@@ -31,14 +31,14 @@ def dask_process(name, *arguments):
         process.wait()
 
 
-async def test_leaves_the_callers_dask_client_open(panel, cluster):
-    await collect_results(panel, cluster, [52])
-    assert cluster.status == "running"
-    assert await cluster.submit(sum, [1, 2]) == 3
+async def test_leaves_the_callers_dask_client_open(panel, dask_client):
+    await collect_results(panel, dask_client, [52])
+    assert dask_client.status == "running"
+    assert await dask_client.submit(sum, [1, 2]) == 3
 
 
-async def test_connects_to_the_address_of_a_scheduler(panel, cluster):
-    (result,) = await collect_results(panel, cluster.cluster.scheduler_address, [52])
+async def test_connects_to_the_address_of_a_scheduler(panel, dask_client):
+    (result,) = await collect_results(panel, dask_client.cluster.scheduler_address, [52])
     assert result.ok
 
 
@@ -92,8 +92,8 @@ async def test_raises_if_the_scheduler_is_killed(tmp_path):
                             pass
 
 
-async def test_raises_if_the_callers_dask_client_is_closed(panel, cluster):
-    async with Client(cluster.cluster, asynchronous=True, set_as_default=False) as mine:
+async def test_raises_if_the_callers_dask_client_is_closed(panel, dask_client):
+    async with Client(dask_client.cluster, asynchronous=True, set_as_default=False) as mine:
         async with aclosing(start_check(panel, mine, range(1, 100_000))) as results:
             await anext(results)
             await mine.close()
@@ -101,8 +101,8 @@ async def test_raises_if_the_callers_dask_client_is_closed(panel, cluster):
                 async for _ in results:
                     pass
     # The driver could not tell the scheduler, which keeps a plugin until it is unregistered.
-    (name,) = plugin_names(cluster)
-    await cluster.unregister_worker_plugin(name)
-    semaphores = cluster.cluster.scheduler.extensions["semaphores"]
+    (name,) = plugin_names(dask_client)
+    await dask_client.unregister_worker_plugin(name)
+    semaphores = dask_client.cluster.scheduler.extensions["semaphores"]
     await wait_until(lambda: not semaphores.leases[name])
     semaphores.close(name)

@@ -26,7 +26,7 @@ from vairosms_async.sandbox import SandboxPanel
 
 
 @pytest.mark.slow
-async def test_workers_that_join_later_get_partitions(cluster, monkeypatch):
+async def test_workers_that_join_later_get_partitions(dask_client, monkeypatch):
     monkeypatch.setattr("vairosms_async.cluster._driver._THREADS_INTERVAL", 0.05)
     checks = []
     check = PanelPlugin.look_up
@@ -38,10 +38,10 @@ async def test_workers_that_join_later_get_partitions(cluster, monkeypatch):
     monkeypatch.setattr(PanelPlugin, "look_up", check_and_note_worker)
     async with SandboxPanel(KEY, latency=0.02) as panel:
         options = {"partition_size": 10, "max_concurrency": 8}
-        async with aclosing(start_check(panel, cluster, range(1, 801), **options)) as results:
+        async with aclosing(start_check(panel, dask_client, range(1, 801), **options)) as results:
             ids = [(await anext(results)).id]
             assert {share for _, share in checks} == {4}
-            cluster.cluster.scale(8)
+            dask_client.cluster.scale(8)
             ids += [result.id async for result in results]
         assert sorted(ids) == list(range(1, 801))
         assert {name for name, _ in checks[-20:]} == set(range(8))
@@ -52,13 +52,13 @@ async def test_workers_that_join_later_get_partitions(cluster, monkeypatch):
 @pytest.mark.slow
 async def test_the_remaining_workers_take_over_the_cap_of_those_that_leave(monkeypatch):
     monkeypatch.setattr("vairosms_async.cluster._driver._THREADS_INTERVAL", 0.05)
-    async with SandboxPanel(KEY, latency=0.01) as panel, cluster_of(4) as cluster:
+    async with SandboxPanel(KEY, latency=0.01) as panel, cluster_of(4) as dask_client:
         options = {"partition_size": 20, "max_concurrency": 8}
-        async with aclosing(start_check(panel, cluster, range(1, 1601), **options)) as results:
+        async with aclosing(start_check(panel, dask_client, range(1, 1601), **options)) as results:
             ids = [(await anext(results)).id]
-            cluster.cluster.scale(1)
+            dask_client.cluster.scale(1)
             async with asyncio.timeout(30):
-                while len(await cluster.nthreads()) > 1:
+                while len(await dask_client.nthreads()) > 1:
                     ids.append((await anext(results)).id)
             # Partitions submitted before have a fourth of the cap; they are done first.
             ids += [(await anext(results)).id for _ in range(2 * 4 * 20 + 200)]
@@ -70,10 +70,10 @@ async def test_the_remaining_workers_take_over_the_cap_of_those_that_leave(monke
 
 async def test_waits_for_the_first_worker_and_says_so_once(panel, monkeypatch, caplog):
     monkeypatch.setattr("vairosms_async.cluster._driver._THREADS_INTERVAL", 0.01)
-    async with cluster_of(0) as cluster:
-        running = asyncio.create_task(collect_results(panel, cluster, [52]))
+    async with cluster_of(0) as dask_client:
+        running = asyncio.create_task(collect_results(panel, dask_client, [52]))
         await asyncio.sleep(0.1)
-        cluster.cluster.scale(1)
+        dask_client.cluster.scale(1)
         async with asyncio.timeout(30):
             (result,) = await running
         assert result.ok
@@ -93,36 +93,36 @@ async def test_waits_for_the_first_worker_and_says_so_once(panel, monkeypatch, c
     ],
 )
 async def test_raises_if_workers_cannot_be_set_up(
-    panel, cluster, monkeypatch, error, raised, message
+    panel, dask_client, monkeypatch, error, raised, message
 ):
     async def failing_setup(self, worker):
         raise error
 
     monkeypatch.setattr(PanelPlugin, "setup", failing_setup)
     with pytest.raises(raised, match=message) as caught:
-        await collect_results(panel, cluster, [52])
+        await collect_results(panel, dask_client, [52])
     assert_no_key_in_traceback(caught.value)
 
 
-async def test_raises_if_a_later_worker_cannot_be_set_up(cluster, monkeypatch):
+async def test_raises_if_a_later_worker_cannot_be_set_up(dask_client, monkeypatch):
     async def failing_setup(self, worker):
         raise ModuleNotFoundError("No module named 'vairosms_async'")
 
     async with SandboxPanel(KEY, latency=0.02) as panel:
-        async with aclosing(start_check(panel, cluster, range(1, 2001))) as results:
+        async with aclosing(start_check(panel, dask_client, range(1, 2001))) as results:
             await anext(results)
             monkeypatch.setattr(PanelPlugin, "setup", failing_setup)
-            cluster.cluster.scale(3)
+            dask_client.cluster.scale(3)
             with pytest.raises(RuntimeError, match="this worker did not get the key"):
                 async for _ in results:
                     pass
 
 
-async def test_a_worker_that_joins_at_the_end_is_not_set_up(cluster):
+async def test_a_worker_that_joins_at_the_end_is_not_set_up(dask_client):
     """The scheduler may send it the plugin when the other half of the key is already deleted."""
-    (worker, _) = cluster.cluster.workers.values()
+    (worker, _) = dask_client.cluster.workers.values()
     plugin = PanelPlugin(b"sealed", {"max_concurrency": 1})
-    await cluster.set_metadata(plugin.name, None)
+    await dask_client.set_metadata(plugin.name, None)
     await plugin.setup(worker)
     with pytest.raises(RuntimeError, match="this worker did not get the key"):
         await plugin.look_up([52], 1)
@@ -141,11 +141,11 @@ async def test_a_worker_that_joins_while_the_scheduler_closes_is_not_set_up():
     await plugin.teardown(worker)
 
 
-async def test_raises_if_another_program_removes_the_plugin(panel, cluster):
-    async with aclosing(start_check(panel, cluster, range(1, 2000))) as results:
+async def test_raises_if_another_program_removes_the_plugin(panel, dask_client):
+    async with aclosing(start_check(panel, dask_client, range(1, 2000))) as results:
         await anext(results)
-        (name,) = plugin_names(cluster)
-        await cluster.unregister_worker_plugin(name)
+        (name,) = plugin_names(dask_client)
+        await dask_client.unregister_worker_plugin(name)
         with pytest.raises(RuntimeError, match="removed the plugin of this run"):
             async for _ in results:
                 pass
@@ -156,12 +156,12 @@ async def test_raises_if_another_program_removes_the_plugin(panel, cluster):
 async def test_a_killed_worker_costs_only_a_repeat_of_its_partitions():
     async with (
         SandboxPanel(KEY, packets=8_000) as panel,
-        cluster_of(2, processes=True) as cluster,
+        cluster_of(2, processes=True) as dask_client,
     ):
-        pids = await cluster.run(os.getpid)
+        pids = await dask_client.run(os.getpid)
         size, seen, killed = 500, Counter(), False
         ids = range(1, 8_001)
-        async with aclosing(start_check(panel, cluster, ids, partition_size=size)) as results:
+        async with aclosing(start_check(panel, dask_client, ids, partition_size=size)) as results:
             async for result in results:
                 assert result.ok
                 seen[result.id] += 1
@@ -174,4 +174,4 @@ async def test_a_killed_worker_costs_only_a_repeat_of_its_partitions():
         repeated = panel.requests - 8_000
         assert 0 < repeated <= 2 * size
         assert panel.peak_in_flight <= CAP
-        assert set((await cluster.run(os.getpid)).values()) != set(pids.values())
+        assert set((await dask_client.run(os.getpid)).values()) != set(pids.values())
