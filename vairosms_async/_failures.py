@@ -47,7 +47,7 @@ _HANDSHAKE_ADVICE = {
 def is_connection_failure(exc: Exception, connector: aiohttp.BaseConnector | None) -> bool:
     """Whether an exception means that there is no answer: it is aiohttp's, or the connector's own.
 
-    The connectors of SOCKS libraries raise exceptions of their own. Other exceptions are those of
+    The connectors of SOCKS libraries raise other exceptions. All further exceptions are those of
     the caller's hooks and middleware, or Python's own, which are faults of a program.
     """
     if isinstance(exc, aiohttp.ClientError | OSError):

@@ -1,4 +1,4 @@
-"""In which forms the panel may write each value of a record, and what is read."""
+"""The forms in which the panel may write each value of a record, and how they are read."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
