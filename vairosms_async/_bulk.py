@@ -192,7 +192,7 @@ class _Workers(Generic[Item, Result]):
                     await self._take(result)
         except asyncio.CancelledError:
             closed = self._shared.closing.is_set()
-            message = CLOSED if closed else "a lookup of this bulk was cancelled from outside"
+            message = CLOSED if closed else "other code cancelled a task of this bulk lookup"
             self._stop(self.error or RuntimeError(message))
             raise
         except BaseException as exc:

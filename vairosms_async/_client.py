@@ -65,8 +65,8 @@ class VairoSMSClient:
         retry: When and how often to retry (default ``RetryPolicy()``: 4 attempts).
         rate_limiter: An async context manager that the client enters before each request, such as
             ``aiolimiter.AsyncLimiter(50, 1)``. Default: None.
-        tz: The zone of the panel's times. None (default) returns naive datetimes, as the panel
-            wrote them. ``ZoneInfo("Europe/Istanbul")`` returns aware ones.
+        tz: The zone of the panel's times. With None (default), datetimes are naive unless the panel
+            writes an offset. With ``ZoneInfo("Europe/Istanbul")``, they are aware.
         poll_interval: The default of `wait_gonderim` and `wait_gonderimler`, in seconds (2).
         max_poll_interval: The same for their maximum interval (60).
         allow_insecure_http: Accept an ``http://`` ``base_url`` of a host that is not loopback

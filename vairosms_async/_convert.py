@@ -35,7 +35,7 @@ JSON = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 
 class GonderimLogDict(TypedDict, total=False):
-    """`GonderimLog` in the panel's JSON shape. A value that could not be read has its own type."""
+    """`GonderimLog` in the panel's JSON shape. An unreadable value keeps the panel's type."""
 
     id: int | JSON
     mesaj: str | JSON
@@ -51,7 +51,7 @@ class GonderimLogDict(TypedDict, total=False):
 
 
 class GonderimDict(TypedDict):
-    """`Gonderim` in the panel's JSON shape. A value that could not be read has its own type."""
+    """`Gonderim` in the panel's JSON shape. An unreadable value keeps the panel's type."""
 
     id: int
     sms_baslik: str | JSON
@@ -172,12 +172,12 @@ def gonderim_from_dict(d: Mapping[str, Any], tz: tzinfo | None = None) -> Gonder
     Args:
         d: The object, as `json.loads` returns it. Unknown fields are kept in ``extra``, values that
             cannot be read in ``unreadable``.
-        tz: The zone of times without an offset; None (default) returns naive datetimes. Times with
-            an offset are converted to it.
+        tz: The zone of times without an offset; None (default) leaves them naive. Times with an
+            offset are converted to it.
 
     Raises:
-        VairoSMSResponseError: ``id`` or ``paket_durum`` is missing or not a whole number. The
-            message names the field.
+        VairoSMSResponseError: ``d`` is not a mapping, or ``id`` or ``paket_durum`` is missing or
+            not a whole number. The message says which.
     """
     if not isinstance(cast(object, d), Mapping):
         raise VairoSMSResponseError(f"not a gonderim: {quote(d, length=60)} is not an object")

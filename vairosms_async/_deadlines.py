@@ -9,7 +9,7 @@ class Deadlines:
 
     ``asyncio.timeout(30)`` sets and cancels a timer: a tenth of a lookup's CPU time. Nearly all
     waits end in time, so one timer is enough: it is set to the earliest deadline, and set again
-    when it fires. An `asyncio.Timeout` can tell whether it caused a cancellation.
+    when it fires. Each wait is an `asyncio.Timeout`, which recognizes its own cancellation.
     """
 
     def __init__(self) -> None:

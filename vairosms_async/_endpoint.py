@@ -189,7 +189,7 @@ def _char_forms(c: str) -> list[bytes]:
 
 
 _BACKSLASHES = rb"\\{1,8}"
-"""Several are of JSON inside JSON. A bound keeps the search linear."""
+"""JSON inside JSON has several backslashes. The maximum of 8 keeps the search linear."""
 
 _HTML = {"&": b"&amp;", "<": b"&lt;", ">": b"&gt;", '"': b"&quot;", "'": b"&#0*39;"}
 

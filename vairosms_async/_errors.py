@@ -30,9 +30,9 @@ class VairoSMSError(Exception):
         gonderim_id: The id of the packet that was looked up, or None if there was no valid id.
         retryable: Whether the same lookup is worth another try later. True: connection errors
             except TLS, timeouts, HTTP 408, 429 and 5xx, and answers that contain no record, such as
-            a maintenance page. False: an invalid id, a TLS failure, a refusal, a record of another
-            packet or without a readable state. This differs from what the client retries within a
-            call: it does not retry answers without a record. See `RetryPolicy`.
+            a maintenance page. False: an invalid id, a TLS failure, any other refusal, a record of
+            another packet or without a readable state. This differs from what the client retries
+            within a call: it does not retry answers without a record. See `RetryPolicy`.
     """
 
     # Every argument but the message is keyword-only with a default, so that the inherited

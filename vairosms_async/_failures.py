@@ -45,10 +45,10 @@ _HANDSHAKE_ADVICE = {
 
 
 def is_connection_failure(exc: Exception, connector: aiohttp.BaseConnector | None) -> bool:
-    """Whether an exception means that there is no answer: it is aiohttp's, or the connector's own.
+    """Whether an exception means that no answer arrived: of aiohttp or the connector, or OSError.
 
-    The connectors of SOCKS libraries raise other exceptions. All further exceptions are those of
-    the caller's hooks and middleware, or Python's own, which are faults of a program.
+    The connectors of SOCKS libraries raise other exceptions. All further exceptions are bugs, or
+    come from the caller's hooks or middleware.
     """
     if isinstance(exc, aiohttp.ClientError | OSError):
         return True
@@ -145,7 +145,7 @@ def _tls_failure(exc: Exception, host: str) -> str | None:
 
 
 def _authority_advice() -> str:
-    """Return what to do about an unknown authority, from what SSL_CERT_FILE names."""
+    """Return advice for an unknown authority, which depends on the file in SSL_CERT_FILE."""
     session = "or pass a session with an SSL context that trusts it"
     path = os.environ.get("SSL_CERT_FILE")
     if not path:

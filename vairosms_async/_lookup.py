@@ -94,7 +94,7 @@ async def look_up(
 
 
 def _warn_of_unreadable_fields(shared: Shared, record: Gonderim) -> None:
-    """Warn of each unreadable field once per client. The value could be anything: not in a log."""
+    """Warn of each unreadable field once per client. The log does not get its value."""
     fields = dict(record.unreadable)
     if record.log is not None:
         fields |= {f"log.{name}": value for name, value in record.log.unreadable.items()}

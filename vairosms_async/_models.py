@@ -73,7 +73,7 @@ class PaketDurum(IntEnum):
         member._value_ = value
         return member
 
-    # Early releases of Python 3.11 pickle a member by its name, which unknown numbers do not have.
+    # Early releases of Python 3.11 pickle a member by its name. They cannot load BILINMEYEN_7.
     def __reduce_ex__(self, protocol: object) -> tuple[type[Self], tuple[int]]:
         return type(self), (self._value_,)
 
@@ -138,7 +138,8 @@ class Gonderim:
 
     The panel writes times without a zone and does not say which clock it uses. The record has them
     as naive datetimes, or as aware ones if the client has a ``tz``. A time that the panel writes
-    with an offset is aware in any case. Python cannot compare naive with aware datetimes.
+    with an offset is aware in any case. Naive and aware datetimes do not compare: ``<`` raises
+    TypeError, and ``==`` is False.
 
     Attributes:
         id: The packet's id, as ``SmsGonder`` returned it.

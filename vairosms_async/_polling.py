@@ -55,7 +55,7 @@ class Intervals:
     def replace(
         self, timeout: float | None, poll_interval: float | None, max_poll_interval: float | None
     ) -> Self:
-        """Return the intervals of one call. An interval of None is replaced by this one's."""
+        """Return the intervals of one call. None stands for the interval of this object."""
         return type(self)(
             self.poll_interval if poll_interval is None else poll_interval,
             self.max_poll_interval if max_poll_interval is None else max_poll_interval,

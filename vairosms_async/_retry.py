@@ -91,7 +91,7 @@ def retry_delay(policy: RetryPolicy, error: VairoSMSError, attempt: int) -> floa
         attempt: Number of attempts so far, from 1.
     """
     retry_after = error.retry_after if isinstance(error, VairoSMSAPIError) else None
-    # A page that is not the panel's is worth asking again later, but hardly within seconds.
+    # A maintenance page rarely ends within seconds, so the client does not retry it.
     if not error.retryable or isinstance(error, VairoSMSResponseError):
         return None
     if attempt >= policy.attempts:

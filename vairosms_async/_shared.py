@@ -42,7 +42,7 @@ class ClientStats:
 
 
 def _close_now(connector: aiohttp.BaseConnector) -> None:
-    # `close` closes the connections at once. What it returns only waits for them.
+    # `close` closes the connections at once. The awaitable that it returns only waits for them.
     next(connector.close(abort_ssl=True).__await__(), None)
 
 
@@ -65,7 +65,7 @@ class Slots(asyncio.Semaphore):
 class Shared:
     """Session, event loop, slots, retry budget, pause, and the tasks of running bulk lookups."""
 
-    # For `__del__`, if the constructor fails.
+    # None until the first lookup. `transport` sets it.
     _transport: Transport | None = None
 
     def __init__(

@@ -52,8 +52,8 @@ async def _plain_request(
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-        # aiohttp immediately retries a GET after these exceptions, but not after others. Only
-        # RetryPolicy must retry requests.
+        # aiohttp immediately retries a GET after these exceptions, but not after others. Nothing
+        # except RetryPolicy may cause a retry.
         plain: aiohttp.ClientError = aiohttp.ClientConnectionError("connection lost")
     except (aiohttp.ClientResponseError, aiohttp.ConnectionTimeoutError) as exc:
         plain = _without_url(exc)
@@ -123,13 +123,8 @@ class Transport:
         """
         try:
             return await self._exchange(gonderim_id, timeout, tz)
-        except BaseException as exc:  # noqa: BLE001 (raised again below)
-            escaping = exc
-        # Outside `except`, since Python would chain the exception to itself.
-        try:
-            raise _without_frames(escaping)
-        finally:
-            del escaping  # it refers to this frame, which would be a reference cycle
+        except BaseException as exc:  # noqa: BLE001 (raised again)
+            raise _without_frames(exc)  # noqa: B904 (it is the same exception)
 
     async def _exchange(
         self, gonderim_id: int, timeout: float | None, tz: tzinfo | None

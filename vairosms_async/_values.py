@@ -43,7 +43,7 @@ _NULLS: tuple[Any, ...] = (None, "", [], {})
 def decode_json(text: str, start: int = 0) -> tuple[Any, int]:
     """Return the JSON value at a position of a text, and the position after it.
 
-    A number that Python cannot hold (NaN, 1e999, an integer of 5,000 digits) becomes a text.
+    NaN, an infinite number (1e999) and an integer above Python's digit limit become a text.
 
     Raises:
         ValueError: There is no JSON.
@@ -82,8 +82,8 @@ def read_bool(value: Any) -> bool:
     raise ValueError
 
 
-# The readers of fields. Each is a structure hook of cattrs, which passes the type as second
-# argument. The first branch of a reader is the documented form.
+# The readers of fields. cattrs passes the type to its hooks as second argument, here `_`. The first
+# branch of a reader is the documented form.
 
 
 def read_int(value: Any, _: Any = None) -> int:
@@ -108,7 +108,7 @@ def read_int_or_none(value: Any, _: Any = None) -> int | None:
 def read_str_or_none(value: Any, _: Any = None) -> str | None:
     """Read a text or null. A number becomes its text."""
     if type(value) is str:
-        # JSON can escape half of a surrogate pair, which no file can store.
+        # JSON can contain an escaped lone surrogate. `encode` then raises a ValueError.
         if not value.isascii():
             value.encode()
         return value
@@ -213,12 +213,12 @@ def write_period(value: timedelta | None) -> str | None:
 
 
 def in_zone(time: datetime | None, tz: tzinfo) -> datetime | None:
-    """Return a time as an aware one of a zone. A time without an offset is taken as the zone's."""
+    """Convert a time to a zone. A time without an offset is already a time of that zone."""
     if time is None:
         return None
     aware = time if time.tzinfo is not None else time.replace(tzinfo=tz)
     try:
-        # By way of UTC, so that a time in an hour that the zone skips becomes one that exists.
+        # UTC first: a time in an hour that the zone skips becomes a time that exists.
         return aware.astimezone(UTC).astimezone(tz)
     except OverflowError:  # within a day of the year 1 or 9999
         return aware

@@ -67,7 +67,7 @@ def read_answer(
         status: The HTTP status.
         headers: The headers, as a mapping that ignores case.
         body: The body, decompressed and without the API key.
-        tz: The zone of the panel's times; None returns naive datetimes.
+        tz: The zone of times without an offset; None leaves them naive.
     """
     durum: bool | None = None
     aciklama: Any = None
@@ -172,10 +172,10 @@ def _one_record(aciklama: Any) -> Mapping[str, Any]:
 
 
 def _find_answer(text: str) -> dict[str, Any]:
-    """Return the JSON object in a text. Ignore the text before it and after it."""
+    """Return the JSON object in a text. Raise ValueError if a different answer follows it."""
     answer: dict[str, Any]
     answer, end = decode_json(text, _find_start(text))
-    # PHP prints notices, and web servers comments, after the JSON.
+    # PHP notices may follow the JSON. A second answer must be the same as the first.
     while end < len(text) and (match := _ANSWER_START.search(text, end)):
         other, end = decode_json(text, match.start())
         if other != answer:
