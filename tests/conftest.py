@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 import aiohttp
 import aioresponses.core
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.helpers import KEY, assert_no_key, library_tasks
 from vairosms_async import VairoSMSClient
@@ -25,6 +26,10 @@ asyncio.set_event_loop(None)
 # child processes that test Ctrl-C would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Hypothesis does not measure time, so that a busy machine fails no test.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 # aiohttp 3.14 and later require `stream_writer`, which aioresponses 0.7.9 does not pass. A later
 # aioresponses that passes it has the name in its source, and this patch is then skipped.

@@ -215,7 +215,7 @@ def run_in_simulated_time(coroutine):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     scripts,
     latencies,
@@ -239,7 +239,7 @@ def test_promises_hold_under_any_schedule(script, latencies, work, leave_at):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=4)
+@settings(max_examples=4)
 @given(st.lists(st.sampled_from(["500", "cut", "close"]), min_size=3, max_size=3), latencies)
 def test_an_outage_costs_the_ids_plus_100_requests_under_any_schedule(steps, latencies):
     ids = range(1, 401)

@@ -54,7 +54,7 @@ drifts = st.sampled_from(list(STATES)).flatmap(
 
 
 @given(drifted=st.lists(drifts, min_size=1, max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 async def test_id_and_state_are_right_whatever_the_other_fields_are(drifted):
     by_id = dict(enumerate(drifted, start=7000))
     expected = {}
