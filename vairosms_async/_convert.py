@@ -1,6 +1,6 @@
 """Panel JSON to records and back, with cattrs.
 
-Tolerant of form, strict on identity: a record needs a readable ``id`` and ``paket_durum``. Other
+A record needs a readable ``id`` and ``paket_durum``, in any form that `_values` accepts. Other
 values that cannot be read are kept in ``unreadable``, and unknown fields in ``extra``.
 """
 
@@ -74,7 +74,7 @@ def _make_reader(
     """Return a function that reads an object as one record class.
 
     It first tries the function that cattrs generates for the documented fields. If a field is
-    missing, unknown or unreadable, it reads field by field.
+    unknown or unreadable, or one without a default is missing, it reads each field.
     """
     from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415 (see `_codec`)
 

@@ -45,7 +45,7 @@ _HANDSHAKE_ADVICE = {
 
 
 def is_connection_failure(exc: Exception, connector: aiohttp.BaseConnector | None) -> bool:
-    """Whether an exception means that no answer arrived: of aiohttp or the connector, or OSError.
+    """Whether an exception of aiohttp, the connector or the OS means that the connection failed.
 
     The connectors of SOCKS libraries raise other exceptions. All further exceptions are bugs, or
     come from the caller's hooks or middleware.

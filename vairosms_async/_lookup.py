@@ -169,7 +169,8 @@ class _Limited(AbstractAsyncContextManager[None]):
     limiter: Any
 
     async def __aenter__(self) -> None:
-        self.shared.ensure_usable()  # it may have been closed while the lookup waited for a slot
+        # The client may have been closed while the lookup waited for a slot.
+        self.shared.ensure_usable()
         deadline = self.shared.interruptible.start(None)
         try:
             async with deadline:

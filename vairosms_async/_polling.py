@@ -40,7 +40,7 @@ class Intervals:
     timeout: float | None = None
 
     longest: ClassVar[float] = math.inf
-    """Upper limit of all intervals. The pytest fixtures lower it, so that tests do not wait."""
+    """Upper bound of all intervals. The pytest fixtures lower it, so that tests do not wait."""
 
     def __attrs_post_init__(self) -> None:
         check_timeout(self.timeout)
@@ -55,7 +55,7 @@ class Intervals:
     def replace(
         self, timeout: float | None, poll_interval: float | None, max_poll_interval: float | None
     ) -> Self:
-        """Return the intervals of one call. None stands for the interval of this object."""
+        """Return the intervals of one call. An interval of None is the one of this object."""
         return type(self)(
             self.poll_interval if poll_interval is None else poll_interval,
             self.max_poll_interval if max_poll_interval is None else max_poll_interval,

@@ -40,7 +40,7 @@ def parse_id(value: SupportsIndex | str, scrub: Scrub) -> int | VairoSMSInvalidI
 
 def parse_digits(text: str) -> int | None:
     """Parse a str of ASCII digits as an id from 1 to `MAX_ID`. Return None for any other text."""
-    # No sign, whitespace or separator: nothing that could change the path of the URL.
+    # No sign, whitespace or separator, although int() accepts them.
     digits = text.lstrip("0")
     if text.isascii() and digits.isdigit() and len(digits) <= len(str(MAX_ID)):
         number = int(digits)

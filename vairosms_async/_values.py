@@ -1,7 +1,8 @@
 """Read single JSON values of the panel, and write them back.
 
 Tolerant of form: a reader accepts every form that states its value without doubt, and raises
-ValueError for any other value. ``""``, ``[]`` and ``{}`` count as null, as PHP panels write them.
+ValueError for any other value. ``[]`` and ``{}`` count as null, as PHP panels write them, and so
+does ``""`` except in a text field.
 """
 
 import json
@@ -220,5 +221,5 @@ def in_zone(time: datetime | None, tz: tzinfo) -> datetime | None:
     try:
         # UTC first: a time in an hour that the zone skips becomes a time that exists.
         return aware.astimezone(UTC).astimezone(tz)
-    except OverflowError:  # within a day of the year 1 or 9999
+    except OverflowError:  # on the first day of year 1 or the last day of 9999
         return aware
