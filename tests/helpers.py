@@ -6,7 +6,7 @@ import json
 import pickle
 import socket
 import traceback
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,20 @@ def http_response(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
     """Return a complete HTTP response with a Content-Length header."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
+
+
+@asynccontextmanager
+async def key_refusing_server() -> AsyncIterator[tuple[str, list[int]]]:
+    """Refuse the key of every request; yield the base URL and the ids that were requested."""
+    requested_ids: list[int] = []
+
+    async def refuse_the_key(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            requested_ids.append(requested_id(await read_request_head(reader)))
+            writer.write(http_response(b'{"durum": false, "aciklama": "x"}', "401 Unauthorized"))
+
+    async with raw_server(refuse_the_key) as base_url:
+        yield base_url, requested_ids
 
 
 def serve_bytes(data: bytes, *, then_close: bool = True) -> Serve:

@@ -16,6 +16,7 @@ from tests.helpers import (
     SlowExitLimiter,
     answer_body,
     http_response,
+    key_refusing_server,
     library_tasks,
     raw_server,
     read_request_head,
@@ -141,24 +142,15 @@ async def test_the_first_error_is_raised_bare_and_cancels_the_rest(panel, client
 
 
 async def test_a_refused_key_sends_at_most_16_requests_for_2000_ids():
-    requests = 0
-
-    async def refuse_the_key(reader, writer):
-        nonlocal requests
-        while True:
-            await read_request_head(reader)
-            requests += 1
-            writer.write(http_response(b'{"durum": false, "aciklama": "x"}', "401 Unauthorized"))
-
-    async with raw_server(refuse_the_key) as base_url:
+    async with key_refusing_server() as (base_url, requested_ids):
         async with VairoSMSClient(KEY, base_url=base_url, max_concurrency=8) as client:
             with pytest.raises(VairoSMSAuthError):
                 await client.gather_gonderimler(range(1, 2001))
-            assert 1 <= requests <= 16
+            assert 1 <= len(requested_ids) <= 16
 
-            requests = 0
+            requested_ids.clear()
             outcomes = await client.gather_gonderimler(range(1, 2001), return_exceptions=True)
-            assert 1 <= requests <= 16
+            assert 1 <= len(requested_ids) <= 16
             assert len(outcomes) == 2000
             assert {type(outcome) for outcome in outcomes} == {VairoSMSAuthError}
 

@@ -13,6 +13,7 @@ from tests.helpers import (
     KEY,
     answer_body,
     http_response,
+    key_refusing_server,
     library_tasks,
     raw_server,
     read_request_head,
@@ -133,20 +134,11 @@ async def test_memory_does_not_grow_with_the_number_of_ids(panel):
 
 
 async def test_raises_a_refused_key_after_at_most_16_requests():
-    requests = 0
-
-    async def refuse_the_key(reader, writer):
-        nonlocal requests
-        while True:
-            await read_request_head(reader)
-            requests += 1
-            writer.write(http_response(b'{"durum": false, "aciklama": "x"}', "401 Unauthorized"))
-
-    async with raw_server(refuse_the_key) as base_url:
+    async with key_refusing_server() as (base_url, requested_ids):
         async with VairoSMSClient(KEY, base_url=base_url, max_concurrency=8) as client:
             with pytest.raises(VairoSMSAuthError):
                 [_ async for _ in client.iter_gonderimler(itertools.count(1))]
-            assert 1 <= requests <= 16
+            assert 1 <= len(requested_ids) <= 16
             assert not library_tasks()
 
 
