@@ -50,6 +50,7 @@ def server_context(certificate):
 
 def session_that_trusts(ca):
     context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # Debian's Python accepts older ones
     ca.configure_trust(context)
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
 
