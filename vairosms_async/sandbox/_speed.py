@@ -114,7 +114,7 @@ class Slots:
         self.capacity = capacity
         self.queue = queue
         self._busy = 0
-        self._line: deque[tuple[float, asyncio.Future[None]]] = deque()
+        self._line: deque[asyncio.Future[None]] = deque()
 
     async def take_turn(self) -> web.Response | None:
         """Wait until a slot has done a request's work. Return the answer to a refused request."""
@@ -124,25 +124,24 @@ class Slots:
         if self._busy >= capacity[0] and not self.queue:
             return nginx_page(503)
         loop = asyncio.get_running_loop()
-        arrived, done = loop.time(), loop.create_future()
-        self._line.append((arrived, done))
-        self._fill(arrived)
+        done: asyncio.Future[None] = loop.create_future()
+        self._line.append(done)
+        self._fill(loop.time())
         await done
         return None
 
-    def _fill(self, free_since: float) -> None:
+    def _fill(self, now: float) -> None:
         slots, seconds = self.capacity or (math.inf, 0.0)
+        loop, end = asyncio.get_running_loop(), now + seconds
         while self._line and self._busy < slots:
             self._busy += 1
-            arrived, done = self._line.popleft()
-            ends = max(arrived, free_since) + seconds
-            asyncio.get_running_loop().call_at(ends, self._end_work, ends, done)
+            loop.call_at(end, self._end_work, end, self._line.popleft())
 
-    def _end_work(self, ended: float, done: asyncio.Future[None]) -> None:
+    def _end_work(self, end: float, done: asyncio.Future[None]) -> None:
         self._busy -= 1
         if not done.done():  # it is cancelled if the client has gone
             done.set_result(None)
-        self._fill(ended)  # not now: late timers must not slow the panel
+        self._fill(end)  # a late timer must not delay the next request
 
 
 def latency_range(latency: float | tuple[float, float]) -> tuple[float, float]:
