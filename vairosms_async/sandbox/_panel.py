@@ -64,7 +64,7 @@ class SandboxPanel(AddedPackets, ThreadedServer):
     It has the provider's two example packets (52 and 61) and ``packets`` generated ones, some of
     which become final while you poll. A wrong key gets 401 and an unknown id 404. POST gets the
     same answer as GET, because the provider's PHP sample sends POST. Other paths get 404 and other
-    methods 405, in plain text and without latency, faults or rate limit.
+    methods 405, in plain text and without latency, faults or limits.
 
     ``async with`` runs the panel on your event loop. ``with`` runs it in a thread, for tests that
     have no event loop or block it. You can use everything but `start` and `stop` from any thread.

@@ -25,7 +25,7 @@ class NginxRateLimit:
     """A rate limit as nginx's ``limit_req`` with ``nodelay``, which sends no ``Retry-After``.
 
     A request above the limit gets nginx's HTML page at once. ``NginxRateLimit(50, burst=10)``
-    accepts 11 requests at once, then one each 20 ms. After a pause it accepts up to 11 at once
+    accepts 11 requests at once, then one per 20 ms. After a pause it accepts up to 11 at once
     again.
 
     Attributes:
