@@ -60,11 +60,17 @@ class VairoSMSClient:
             cookies, but not its timeout, and never closes it. Default: the client opens its own
             session at the first lookup and closes it in `close`.
         max_concurrency: Maximum number of lookups in flight, from all tasks (default 16).
+        adaptive: True (default): the number in flight follows what the panel can take. It starts
+            with at most 16, falls when the panel refuses lookups (HTTP 429 or 503 without
+            ``Retry-After``), lets them time out or answers more slowly under load, and rises while
+            all slots are in use. If one lookup at a time is too much, the client waits between
+            requests. False: always up to ``max_concurrency``; refused lookups count as attempts.
         timeout: Seconds for one attempt, from connecting to the end of the answer (default 30).
             None means no limit.
         retry: When and how often to retry (default ``RetryPolicy()``: 4 attempts).
         rate_limiter: An async context manager that the client enters before each request, such as
-            ``aiolimiter.AsyncLimiter(50, 1)``. Default: None.
+            ``aiolimiter.AsyncLimiter(50, 1)``. Default: None. While it makes lookups wait, the
+            adaptive limit does not rise.
         tz: The zone of the panel's times. With None (default), datetimes are naive unless the panel
             writes an offset. With ``ZoneInfo("Europe/Istanbul")``, they are aware.
         poll_interval: The default of `wait_gonderim` and `wait_gonderimler`, in seconds (2).
@@ -77,7 +83,8 @@ class VairoSMSClient:
             or not a number, or ``poll_interval`` is above ``max_poll_interval``. The message does
             not contain the key. If the key or ``base_url`` is the cause, the error's attribute
             ``setting`` is ``"api_key"`` or ``"base_url"``.
-        TypeError: ``session``, ``retry``, ``rate_limiter`` or ``tz`` has the wrong type.
+        TypeError: ``session``, ``adaptive``, ``retry``, ``rate_limiter`` or ``tz`` has the wrong
+            type.
     """
 
     def __init__(
@@ -87,6 +94,7 @@ class VairoSMSClient:
         base_url: str | None = None,
         session: aiohttp.ClientSession | None = None,
         max_concurrency: int = 16,
+        adaptive: bool = True,
         timeout: float | None = 30.0,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 (it is frozen)
         rate_limiter: AbstractAsyncContextManager[Any] | None = None,
@@ -100,11 +108,14 @@ class VairoSMSClient:
         endpoint = make_endpoint(settings, allow_insecure_http=allow_insecure_http)
         if session is not None and not isinstance(session, aiohttp.ClientSession):
             raise TypeError(f"session must be an aiohttp.ClientSession, not {session!r}")
+        if not isinstance(adaptive, bool):
+            raise TypeError(f"adaptive must be True or False, not {adaptive!r}")
         self._is_owner = True
         self._options = Options(timeout, retry, rate_limiter, tz)
         self._intervals = Intervals(poll_interval, max_poll_interval)
         # Set last: `__repr__` takes it as the sign that the constructor has succeeded.
-        self._shared = Shared(endpoint, session, parse_count("max_concurrency", max_concurrency))
+        slots = parse_count("max_concurrency", max_concurrency)
+        self._shared = Shared(endpoint, session, slots, adaptive=adaptive)
 
     @property
     def base_url(self) -> str:
@@ -124,8 +135,9 @@ class VairoSMSClient:
         """Return a sibling of this client with other options, for some of the calls.
 
         The sibling uses the same session and connections, and shares the ``max_concurrency`` limit,
-        the pauses and the retry budget. Closing it does nothing. Options that are not passed keep
-        their values.
+        the adaptive limit, the pauses and the retry budget. A timeout that is shorter than the
+        answers of other siblings take does not lower the adaptive limit. Closing the sibling does
+        nothing. Options that are not passed keep their values.
 
         Args:
             timeout: Seconds for one attempt; None for no limit.
@@ -213,7 +225,7 @@ class VairoSMSClient:
                 A refused key stops the work in both cases; with True, each id without a result gets
                 its own `VairoSMSAuthError`.
             max_concurrency: Maximum number of lookups in flight for this call, if it is lower than
-                the client's. Default: the client's.
+                the client's. Default: the client's. The adaptive limit applies in addition.
 
         Returns:
             One entry per id, in the order of ``ids``.

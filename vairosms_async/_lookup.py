@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import tzinfo
-from time import perf_counter
 from typing import Any, SupportsIndex
 
 from attrs import frozen
@@ -14,12 +13,11 @@ from ._errors import (
     VairoSMSAuthError,
     VairoSMSConnectionError,
     VairoSMSError,
-    VairoSMSRateLimitError,
 )
 from ._models import Gonderim
 from ._pace import requested_pause
 from ._result import GonderimResult
-from ._retry import RetryPolicy, retry_delay
+from ._retry import FailedAttempts, RetryPolicy
 from ._shared import Shared
 from ._validate import check_timeout, id_or_text, parse_id
 
@@ -75,9 +73,10 @@ async def look_up(
     if not isinstance(gonderim_id, int):
         return GonderimResult(id_or_text(value, shared.endpoint.scrub), error=gonderim_id)
     attempt = 0
+    failures: FailedAttempts | None = None
     while True:
         attempt += 1
-        outcome = await _attempt(shared, options, gonderim_id, attempt)
+        outcome, overloaded = await _attempt(shared, options, gonderim_id, attempt)
         if isinstance(outcome, Gonderim):
             shared.budget.deposit(retried=attempt > 1)
             if outcome.unreadable or (outcome.log and outcome.log.unreadable):
@@ -86,11 +85,13 @@ async def look_up(
         _raise_if_refused(shared, outcome)
         if on_error is not None:
             on_error(outcome)
-        delay = _next_delay(shared, options.retry, outcome, attempt)
+        if failures is None:
+            failures = FailedAttempts(options.retry, shared.budget, shared.pace.adaptive)
+        delay = _next_delay(shared, failures, outcome, overloaded=overloaded)
         if delay is None:
             return GonderimResult(gonderim_id, error=outcome)
         await shared.sleep(delay)
-        shared.ensure_usable()
+        shared.pace.retries += 1
 
 
 def _warn_of_unreadable_fields(shared: Shared, record: Gonderim) -> None:
@@ -124,41 +125,53 @@ def _raise_if_refused(shared: Shared, error: VairoSMSError) -> None:
 
 
 def _next_delay(
-    shared: Shared, policy: RetryPolicy, error: VairoSMSError, attempt: int
+    shared: Shared, failures: FailedAttempts, error: VairoSMSError, *, overloaded: bool
 ) -> float | None:
     """Return the seconds until the next attempt, or None. Start or extend a pause if needed."""
-    delay = retry_delay(policy, error, attempt)
+    pace, now = shared.pace, shared.now()
+    if overloaded:
+        delay = failures.requeue_delay(error, now, pace.latency)
+    else:
+        if pace.is_down(now):
+            shared.budget.collect()
+        delay = failures.retry_delay(error)
     if isinstance(error, VairoSMSAPIError):
-        shared.pause.begin(shared.now(), requested_pause(policy, error, delay), error.status)
-    # A 429 needs no token: the pause already spaces its retries.
-    if delay is not None and (
-        isinstance(error, VairoSMSRateLimitError) or shared.budget.withdraw()
-    ):
-        return delay
-    return None
+        seconds = requested_pause(failures.policy, error, delay, adaptive=pace.adaptive)
+        pace.pause.begin(now, seconds, error.status)
+    return delay
 
 
 async def _attempt(
     shared: Shared, options: Options, gonderim_id: int, attempt: int
-) -> Gonderim | VairoSMSError:
-    """Wait for the end of the pause, a free slot and the rate limiter. Then send one request."""
+) -> tuple[Gonderim | VairoSMSError, bool]:
+    """Wait for the end of the pause, a free slot and the rate limiter. Then send one request.
+
+    Returns:
+        The record or the error, and whether an overloaded panel refused the lookup.
+    """
+    pace, limiter, timeout = shared.pace, options.rate_limiter, options.timeout
     while True:
         if seconds := shared.pause_remaining():
             await shared.sleep(seconds)
-            shared.ensure_usable()
             continue
-        limiter = options.rate_limiter
         limited = _UNLIMITED if limiter is None else _Limited(shared, limiter)
-        async with shared.slots, limited:
-            if shared.pause_remaining():
-                continue  # the pause began while this lookup waited for a slot or the limiter
-            started = perf_counter()
-            outcome = await shared.transport().exchange(
-                gonderim_id, timeout=options.timeout, tz=options.tz
-            )
+        async with pace.slots:
+            if pace.is_spaced:
+                await pace.turn(shared.sleep)
+            async with limited:
+                if shared.pause_remaining():
+                    continue  # the pause began while this lookup waited
+                transport, sent_at = shared.transport(), shared.now()
+                pace.send(sent_at)
+                try:
+                    outcome = await transport.exchange(gonderim_id, timeout=timeout, tz=options.tz)
+                finally:
+                    pace.finish()
+                now = shared.now()
+                overloaded = pace.record(outcome, now, sent_at, timeout)
         if _logger.isEnabledFor(logging.DEBUG):
-            _log_attempt(gonderim_id, attempt, outcome, perf_counter() - started)
-        return outcome
+            _log_attempt(gonderim_id, attempt, outcome, now - sent_at)
+        return outcome, overloaded
 
 
 @frozen

@@ -1,12 +1,61 @@
-"""The pause after HTTP 429, or after HTTP 503 with ``Retry-After``: the client sends no lookup."""
+"""When the client may send its next request: the slots, the limit, and the pause."""
 
+import asyncio
 import logging
+import math
 import random
+from collections.abc import Awaitable, Callable
 
-from ._errors import VairoSMSAPIError, VairoSMSError, VairoSMSRateLimitError
+from ._errors import (
+    VairoSMSAPIError,
+    VairoSMSError,
+    VairoSMSRateLimitError,
+    VairoSMSTimeoutError,
+)
+from ._limit import AdaptiveLimit
+from ._models import Gonderim
 from ._retry import RetryPolicy
 
 _logger = logging.getLogger("vairosms_async")
+
+REFUSALS = frozenset({429, 503})
+"""HTTP status codes of a busy panel."""
+
+
+class Slots(asyncio.Semaphore):
+    """The semaphore that caps the lookups in flight. Its size can change at any time."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._size = self._wanted = size
+
+    @property
+    def size(self) -> int:
+        """Number of slots, without those that are withheld on release."""
+        return self._wanted
+
+    @property
+    def used(self) -> int:
+        """Number of slots that lookups hold."""
+        return self._size - self._value
+
+    def resize(self, size: int) -> None:
+        """Change the size. Slots in use are withheld when they are released."""
+        self._wanted = size
+        while self._size < size:
+            self._size += 1
+            super().release()
+        withheld = min(self._value, self._size - size)
+        if withheld > 0:
+            self._value -= withheld
+            self._size -= withheld
+
+    def release(self) -> None:
+        """Free a slot, or withhold it if the size was lowered."""
+        if self._size > self._wanted:
+            self._size -= 1
+        else:
+            super().release()
 
 
 class Pause:
@@ -18,6 +67,7 @@ class Pause:
 
     def __init__(self) -> None:
         self.has_begun: bool = False  # stays False in nearly all clients
+        self.seconds: float = 0.0  # of all pauses
         self._until = 0.0
         self._spread = 0.0
 
@@ -28,6 +78,7 @@ class Pause:
         if now >= self._until:
             _logger.warning("the panel answered HTTP %d: pausing for %.2f s", status, seconds)
         self.has_begun = True
+        self.seconds += now + seconds - max(now, self._until)
         self._until = now + seconds
         self._spread = min(1.0, seconds * self.SPREAD)
 
@@ -38,20 +89,142 @@ class Pause:
         return self._until - now + random.uniform(0.0, self._spread)  # noqa: S311 (jitter)
 
 
-def requested_pause(policy: RetryPolicy, error: VairoSMSError, delay: float | None) -> float:
+def requested_pause(
+    policy: RetryPolicy, error: VairoSMSError, delay: float | None, *, adaptive: bool
+) -> float:
     """Return the seconds for which an answer pauses the whole client; 0 if it does not.
 
     Args:
         policy: The client's policy. A wait above its ``max_retry_after`` does not pause the client:
             that lookup ends with its error.
         error: The error of the attempt.
-        delay: Seconds until the next attempt of that lookup, or None if it is not retried. A 429
-            without ``Retry-After`` pauses the client for that time.
+        delay: Seconds until the next attempt of that lookup, or None if it is not retried.
+        adaptive: Whether the limit is adaptive. If not, a 429 without ``Retry-After`` pauses the
+            client for the delay.
     """
-    if isinstance(error, VairoSMSRateLimitError):
-        seconds = error.retry_after if error.retry_after is not None else delay or 0.0
-    elif isinstance(error, VairoSMSAPIError) and error.status == 503:
-        seconds = error.retry_after or 0.0
-    else:
+    if not isinstance(error, VairoSMSAPIError) or error.status not in REFUSALS:
         return 0.0
+    seconds = error.retry_after
+    if seconds is None:
+        is_429 = isinstance(error, VairoSMSRateLimitError)
+        seconds = delay if is_429 and not adaptive and delay else 0.0
     return seconds if seconds <= policy.max_retry_after else 0.0
+
+
+class Pace:
+    """When the client may send its next request. Siblings share it.
+
+    Args:
+        max_concurrency: Maximum number of lookups in flight.
+        adaptive: Whether the limit adapts to the panel. False: it is always ``max_concurrency``.
+
+    Attributes:
+        slots: The semaphore that a lookup holds from before its request until its answer.
+        pause: The pause after ``Retry-After``.
+        requests: Number of requests that the client has sent.
+        retries: Number of requests that repeated another one.
+        refusals: Number of answers with HTTP 429 or 503.
+        timeouts: Number of requests without an answer in time.
+        seconds_spaced: Seconds that requests waited for their turn, one after the other.
+    """
+
+    def __init__(self, max_concurrency: int, *, adaptive: bool = True) -> None:
+        self.adaptive = adaptive
+        self._adaptive_limit = AdaptiveLimit(max_concurrency)
+        self._fixed_limit = max_concurrency
+        self.slots: Slots = Slots(self._adaptive_limit.size if adaptive else max_concurrency)
+        self.pause: Pause = Pause()
+        self.requests: int = 0
+        self.retries: int = 0
+        self.refusals: int = 0
+        self.timeouts: int = 0
+        self.seconds_spaced: float = 0.0
+        self._in_flight = 0
+        self._full_at = -math.inf  # when a request took the last slot
+        self._turn = asyncio.Lock()
+        self._turn_taken_at = -math.inf
+        self._waited = False  # whether the last request had to wait for its turn
+
+    @property
+    def limit(self) -> float:
+        """The current limit on lookups in flight. Below 1, requests are spaced."""
+        return self._adaptive_limit.value if self.adaptive else self._fixed_limit
+
+    @property
+    def latency(self) -> float:
+        """Mean seconds of the latest answers; 0 before the first."""
+        return self._adaptive_limit.latency
+
+    @property
+    def is_spaced(self) -> bool:
+        """Whether the next request must wait for its turn."""
+        return self.adaptive and self._adaptive_limit.spaced
+
+    def is_down(self, now: float) -> bool:
+        """Whether no lookup has succeeded lately."""
+        return self._adaptive_limit.is_down(now)
+
+    async def turn(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Wait until the next spaced request may be sent.
+
+        Args:
+            sleep: Sleeps for a number of seconds, or raises if the client is closed meanwhile.
+        """
+        limit, now = self._adaptive_limit, asyncio.get_running_loop().time
+        async with self._turn:
+            began = now()
+            # The interval may change during the wait.
+            while limit.spaced and (wait := self._turn_taken_at + limit.interval - now()) > 1e-6:
+                await sleep(wait)
+            self._turn_taken_at = now()
+            self._waited = self._turn_taken_at > began
+            self.seconds_spaced += self._turn_taken_at - began
+
+    def send(self, now: float) -> None:
+        """Note that a request is sent."""
+        self.requests += 1
+        self._in_flight += 1
+        if self._in_flight >= self.slots.size:
+            self._full_at = now
+
+    def finish(self) -> None:
+        """Note that a request has ended, with an answer or without one."""
+        self._in_flight -= 1
+
+    def record(
+        self, outcome: Gonderim | VairoSMSError, now: float, sent_at: float, timeout: float | None
+    ) -> bool:
+        """Record the outcome of a request. Return whether an overloaded panel refused it.
+
+        Args:
+            outcome: The record or the error.
+            now: The current time of the loop's clock.
+            sent_at: When the request was sent.
+            timeout: The timeout of the request in seconds.
+        """
+        limit, overloaded = self._adaptive_limit, False
+        if isinstance(outcome, Gonderim) or _is_answer(outcome):
+            if self.adaptive:
+                in_use = self._full_at >= sent_at or (limit.spaced and self._waited)
+                limit.answered(now, sent_at, timeout, in_use=in_use)
+        elif isinstance(outcome, VairoSMSTimeoutError):
+            self.timeouts += 1
+            if self.adaptive and timeout is not None:
+                overloaded = limit.timed_out(now, sent_at, self._in_flight, timeout)
+        elif isinstance(outcome, VairoSMSAPIError) and outcome.status in REFUSALS:
+            self.refusals += 1
+            if self.adaptive:
+                # With Retry-After, the pause slows the client down, and not the limit.
+                if outcome.retry_after:
+                    overloaded = not limit.is_down(now)
+                else:
+                    overloaded = limit.refused(now, sent_at, self._in_flight)
+                    self._turn_taken_at = max(self._turn_taken_at, now)
+        if self.adaptive and limit.size != self.slots.size:
+            self.slots.resize(limit.size)
+        return overloaded
+
+
+def _is_answer(error: VairoSMSError) -> bool:
+    """Whether the panel has answered the lookup, for example that it has no such packet."""
+    return isinstance(error, VairoSMSAPIError) and not error.retryable

@@ -3,12 +3,20 @@
 import logging
 import random
 
-from attrs import frozen
+from attrs import define, frozen
 
-from ._errors import VairoSMSAPIError, VairoSMSError, VairoSMSResponseError
+from ._errors import (
+    VairoSMSAPIError,
+    VairoSMSError,
+    VairoSMSRateLimitError,
+    VairoSMSResponseError,
+)
 from ._validate import check_seconds, parse_count
 
 _logger = logging.getLogger("vairosms_async")
+
+MAX_REQUEUE_DELAY = 2.0
+"""Maximum number of seconds before a lookup that an overloaded panel refused is sent again."""
 
 
 @frozen
@@ -23,12 +31,18 @@ class RetryPolicy:
     A `VairoSMSResponseError` is not retried: a maintenance page rarely ends within seconds. If its
     `retryable` is True, ask again later.
 
+    If the panel is overloaded (it refuses some lookups with HTTP 429 or 503, or lets them time out
+    in its queue, while it answers others), the client slows down and sends the refused lookups
+    again. These requests do not count as attempts, unless `attempts` is 1.
+
     Attributes:
         attempts: Maximum number of requests per lookup (default 4). 1 means no retry.
         initial_delay: Upper bound of the first delay in seconds (default 0.25).
         max_delay: Upper bound of every delay in seconds, without ``Retry-After`` (default 8).
         max_retry_after: Longest ``Retry-After`` that the client waits for, in seconds (default
             60). A longer one ends the lookup with its error at once.
+        max_overload: Maximum number of seconds for which an overloaded panel may refuse one lookup
+            (default 60). Then the lookup ends with its error.
 
     Raises:
         ValueError: `attempts` is not a whole number of at least 1, or a time is not a finite
@@ -39,10 +53,11 @@ class RetryPolicy:
     initial_delay: float = 0.25
     max_delay: float = 8.0
     max_retry_after: float = 60.0
+    max_overload: float = 60.0
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "attempts", parse_count("attempts", self.attempts))
-        for name in ("initial_delay", "max_delay", "max_retry_after"):
+        for name in ("initial_delay", "max_delay", "max_retry_after", "max_overload"):
             check_seconds(name, getattr(self, name), allow_zero=True)
 
 
@@ -53,6 +68,9 @@ class RetryBudget:
     successful lookup adds one token if it was retried, otherwise a fifth of a token. So a panel
     that fails three requests in ten gets all its retries, and a panel that is down gets `CAPACITY`
     retries, however long it is down.
+
+    A retry after a refusal of an overloaded panel is a loan. The next successful lookup cancels
+    all loans. If the panel turns out to be down, `collect` takes their tokens.
     """
 
     CAPACITY = 100.0
@@ -60,7 +78,17 @@ class RetryBudget:
 
     def __init__(self) -> None:
         self.tokens: float = self.CAPACITY
+        self._loans = 0
         self._warned = False
+
+    def lend(self) -> None:
+        """Note a retry that costs a token only if the panel is down."""
+        self._loans += 1
+
+    def collect(self) -> None:
+        """Take the tokens of all loans, because the panel is down."""
+        self.tokens = max(0.0, self.tokens - self._loans)
+        self._loans = 0
 
     def withdraw(self) -> bool:
         """Take a token. Return whether there was one."""
@@ -76,10 +104,64 @@ class RetryBudget:
 
     def deposit(self, *, retried: bool) -> None:
         """Add tokens after a successful lookup: 1 if it was retried, otherwise `DEPOSIT`."""
+        self._loans = 0
         if self.tokens < self.CAPACITY:
             self.tokens = min(self.CAPACITY, self.tokens + (1.0 if retried else self.DEPOSIT))
             if self.tokens >= self.CAPACITY / 2:
                 self._warned = False  # the outage is over: warn again at the next one
+
+
+@define
+class FailedAttempts:
+    """The failed attempts of one lookup.
+
+    Attributes:
+        policy: The client's policy.
+        budget: The client's budget.
+        adaptive: Whether the limit on lookups in flight is adaptive. If not, a 429 without
+            ``Retry-After`` pauses the client, too.
+    """
+
+    policy: RetryPolicy
+    budget: RetryBudget
+    adaptive: bool
+    _counted: int = 0
+    _refusals: int = 0
+    _refused_since: float = 0.0
+
+    def retry_delay(self, error: VairoSMSError) -> float | None:
+        """Return the seconds until the next attempt, or None if there is no next attempt.
+
+        Args:
+            error: The error of the last attempt.
+        """
+        self._counted += 1
+        self._refusals = 0
+        delay = retry_delay(self.policy, error, self._counted)
+        if delay is None:
+            return None
+        # If a 429 pauses the client, the pause spaces the retries, so they need no token.
+        if isinstance(error, VairoSMSRateLimitError) and (error.retry_after or not self.adaptive):
+            return delay
+        return delay if self.budget.withdraw() else None
+
+    def requeue_delay(self, error: VairoSMSError, now: float, latency: float) -> float | None:
+        """Return the seconds until a refused lookup is sent again, or None if it is not.
+
+        Args:
+            error: The refusal of an overloaded panel.
+            now: The current time of the loop's clock.
+            latency: Mean answer time of the panel in seconds.
+        """
+        if self.policy.attempts == 1 or _exceeds(self.policy, error):
+            return None
+        if self._refusals == 0:
+            self._refused_since = now
+        if now - self._refused_since >= self.policy.max_overload:
+            return None
+        self._refusals += 1
+        self.budget.lend()
+        return _back_off(max(latency, 0.01), MAX_REQUEUE_DELAY, self._refusals, error)
 
 
 def retry_delay(policy: RetryPolicy, error: VairoSMSError, attempt: int) -> float | None:
@@ -90,14 +172,24 @@ def retry_delay(policy: RetryPolicy, error: VairoSMSError, attempt: int) -> floa
         error: The error of the last attempt.
         attempt: Number of attempts so far, from 1.
     """
-    retry_after = error.retry_after if isinstance(error, VairoSMSAPIError) else None
     # A maintenance page rarely ends within seconds, so the client does not retry it.
     if not error.retryable or isinstance(error, VairoSMSResponseError):
         return None
-    if attempt >= policy.attempts:
+    if attempt >= policy.attempts or _exceeds(policy, error):
         return None
-    if retry_after is not None and retry_after > policy.max_retry_after:
-        return None
+    return _back_off(policy.initial_delay, policy.max_delay, attempt, error)
+
+
+def _exceeds(policy: RetryPolicy, error: VairoSMSError) -> bool:
+    """Whether the panel asks for a longer wait than the policy allows."""
+    return _retry_after(error) > policy.max_retry_after
+
+
+def _retry_after(error: VairoSMSError) -> float:
+    return (error.retry_after or 0.0) if isinstance(error, VairoSMSAPIError) else 0.0
+
+
+def _back_off(initial_delay: float, max_delay: float, attempt: int, error: VairoSMSError) -> float:
     # 2.0 ** 1024 raises OverflowError. No useful max_delay needs an exponent above 62.
-    back_off = min(policy.max_delay, policy.initial_delay * 2.0 ** min(attempt - 1, 62))
-    return (retry_after or 0.0) + random.uniform(0.0, back_off)  # noqa: S311 (jitter)
+    longest = min(max_delay, initial_delay * 2.0 ** min(attempt - 1, 62))
+    return _retry_after(error) + random.uniform(0.0, longest)  # noqa: S311 (jitter)

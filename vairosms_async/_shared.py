@@ -11,7 +11,7 @@ from attrs import frozen
 
 from ._deadlines import Deadlines
 from ._endpoint import Endpoint
-from ._pace import Pause
+from ._pace import Pace
 from ._retry import RetryBudget
 from ._transport import Transport, open_session
 
@@ -31,13 +31,30 @@ ANOTHER_LOOP = (
 class ClientStats:
     """Current figures of a client and its siblings, from `VairoSMSClient.stats`.
 
+    Counts are since the client was created.
+
     Attributes:
-        in_flight: Number of lookups that wait for the rate limiter or for their answer.
+        in_flight: Number of lookups that wait for their turn, for the rate limiter or for their
+            answer.
+        limit: Current limit on lookups in flight. It changes if the client is ``adaptive``. Below
+            1, one lookup is in flight, and the client waits between its requests.
+        requests: Number of requests that the client has sent.
+        retries: Number of requests that repeated an earlier one.
+        refusals: Number of answers with HTTP 429 or 503.
+        timeouts: Number of requests without a complete answer in time.
+        paused: Seconds in which the client sent no request because of ``Retry-After``, or because
+            it waited between two requests.
         retry_budget: Number of tokens for retries, from 0 to 100. A retry takes 1, except after
-            HTTP 429. A successful lookup adds 0.2, or 1 if it was retried.
+            a refusal of an overloaded panel. A successful lookup adds 0.2, or 1 if it was retried.
     """
 
     in_flight: int
+    limit: float
+    requests: int
+    retries: int
+    refusals: int
+    timeouts: int
+    paused: float
     retry_budget: float
 
 
@@ -53,32 +70,27 @@ def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
         return False
 
 
-class Slots(asyncio.Semaphore):
-    """The semaphore that caps the lookups in flight."""
-
-    @property
-    def free(self) -> int:
-        """Number of lookups that can start now."""
-        return self._value
-
-
 class Shared:
-    """Session, event loop, slots, retry budget, pause, and the tasks of running bulk lookups."""
+    """Session, event loop, pace, retry budget, and the tasks of running bulk lookups."""
 
     # None until the first lookup. `transport` sets it.
     _transport: Transport | None = None
 
     def __init__(
-        self, endpoint: Endpoint, session: aiohttp.ClientSession | None, max_concurrency: int
+        self,
+        endpoint: Endpoint,
+        session: aiohttp.ClientSession | None,
+        max_concurrency: int,
+        *,
+        adaptive: bool,
     ) -> None:
         self.endpoint = endpoint
         self.max_concurrency = max_concurrency
-        self.slots: Slots = Slots(max_concurrency)
+        self.pace: Pace = Pace(max_concurrency, adaptive=adaptive)
         self.closing: asyncio.Event = asyncio.Event()
         self.bulk_tasks: Tasks = set()
         self.interruptible: Deadlines = Deadlines()
         self.budget: RetryBudget = RetryBudget()
-        self.pause: Pause = Pause()
         self.key_refused: bool = False
         self.unreadable_fields: set[str] = set()
         self._session = session
@@ -104,7 +116,17 @@ class Shared:
 
     def stats(self) -> ClientStats:
         """Return the current figures."""
-        return ClientStats(self.max_concurrency - self.slots.free, self.budget.tokens)
+        pace = self.pace
+        return ClientStats(
+            in_flight=pace.slots.used,
+            limit=pace.limit,
+            requests=pace.requests,
+            retries=pace.retries,
+            refusals=pace.refusals,
+            timeouts=pace.timeouts,
+            paused=pace.pause.seconds + pace.seconds_spaced,
+            retry_budget=self.budget.tokens,
+        )
 
     def ensure_usable(self) -> None:
         """Raise RuntimeError if the client is closed or was used in another event loop."""
@@ -140,13 +162,15 @@ class Shared:
 
     def pause_remaining(self) -> float:
         """Return the seconds until a lookup may start, 0 if the client is not paused."""
-        return self.pause.remaining(self.now()) if self.pause.has_begun else 0.0
+        pause = self.pace.pause
+        return pause.remaining(self.now()) if pause.has_begun else 0.0
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep until the time is up or the client is closed."""
+        """Sleep. Raise RuntimeError if the client is closed meanwhile."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.closing.wait()
+        self.ensure_usable()
 
     async def close(self) -> None:
         """Interrupt lookups, cancel the bulk tasks, then close the client's own session."""

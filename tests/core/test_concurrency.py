@@ -21,7 +21,9 @@ async def test_reuses_connections_and_opens_at_most_max_concurrency(panel):
 async def test_more_than_100_lookups_may_be_in_flight(panel):
     """aiohttp's own default is 100 connections."""
     panel.latency = (0.3, 0.3)
-    async with VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=150) as client:
+    async with VairoSMSClient(
+        KEY, base_url=panel.base_url, max_concurrency=150, adaptive=False
+    ) as client:
         await client.gather_gonderimler(range(1, 301))
         assert panel.peak_in_flight == 150
 

@@ -102,4 +102,9 @@ def test_zero_and_negative_seconds_neither_pause_nor_warn(caplog):
     ],
 )
 def test_only_429_and_503_pause_the_client(error, delay, seconds):
-    assert requested_pause(RetryPolicy(), error, delay) == seconds
+    assert requested_pause(RetryPolicy(), error, delay, adaptive=False) == seconds
+
+
+def test_a_429_without_retry_after_does_not_pause_an_adaptive_client():
+    error = VairoSMSRateLimitError(status=429)
+    assert requested_pause(RetryPolicy(), error, 0.2, adaptive=True) == 0.0

@@ -128,10 +128,10 @@ def test_names_the_invalid_field(invalid):
 async def test_a_client_works_again_after_faults(panel, kind):
     policy = RetryPolicy(initial_delay=0.001)
     async with VairoSMSClient(KEY, base_url=panel.base_url, retry=policy) as client:
-        panel.fail(Fault(kind), times=3)
+        panel.fail(Fault(kind, status=500), times=3)
         assert (await client.get_gonderim(52)).id == 52
         assert panel.requests == 4
-        panel.fail(Fault(kind), times=4)
+        panel.fail(Fault(kind, status=500), times=4)
         with pytest.raises(VairoSMSError):
             await client.get_gonderim(61)
         assert panel.requests == 8

@@ -21,6 +21,7 @@ ORDER = [
     "_convert",
     "_wire",
     "_retry",
+    "_limit",
     "_pace",
     "_deadlines",
     "_failures",

@@ -35,7 +35,7 @@ from vairosms_async import (
     redact_url,
 )
 from vairosms_async.cluster import bulk_check
-from vairosms_async.sandbox import Fault, SandboxPanel, SandboxRequest
+from vairosms_async.sandbox import Fault, NginxRateLimit, SandboxPanel, SandboxRequest
 from vairosms_async.sandbox.plugin import pytest_configure
 
 
@@ -146,6 +146,10 @@ async def all_options(session: aiohttp.ClientSession) -> None:
         assert_type(panel.request_log, deque[SandboxRequest])
         assert_type(panel.request_log[0].status, int | None)
         assert_type(client.stats(), ClientStats)
+        assert_type(client.stats().limit, float)
+        panel.capacity = (32, 0.05)
+        panel.capacity = None
+        panel.rate_limit = NginxRateLimit(50, burst=10)
 
 
 async def on_a_cluster() -> None:

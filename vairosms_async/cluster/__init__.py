@@ -62,7 +62,8 @@ def bulk_check(
     lookups are done. If a worker dies, Dask repeats only the partitions of that worker. The
     worker's share of ``max_concurrency`` is free again after Dask's
     ``distributed.scheduler.locks.lease-timeout`` (default 30 s). The workers need this package and
-    a direct connection to the panel. Each has its own retry budget and pause.
+    a direct connection to the panel. Each has its own retry budget, pause and adaptive limit, within
+    the cap of the whole cluster.
 
     Args:
         ids: The ids, as for `VairoSMSClient.iter_gonderimler`, or the path of a text file with one
@@ -128,7 +129,7 @@ def bulk_check(
         "allow_insecure_http": allow_insecure_http,
     }
     check = BulkCheck(
-        shared=Shared(endpoint, None, cap),
+        shared=Shared(endpoint, None, cap, adaptive=False),
         plugin=PanelPlugin(encrypted, client_options),
         pad=pad,
         scheduler=scheduler,

@@ -1,0 +1,399 @@
+"""A panel that cannot keep up: every id is found, with few requests and in little time.
+
+The sandbox panel has a capacity, a rate limit or a queue. Times are on looptime's clock.
+"""
+
+import asyncio
+import random
+
+import looptime
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.helpers import KEY
+from vairosms_async import (
+    RetryPolicy,
+    VairoSMSClient,
+    VairoSMSRateLimitError,
+    VairoSMSServerError,
+    VairoSMSTimeoutError,
+)
+from vairosms_async.sandbox import Fault, NginxRateLimit, SandboxPanel
+
+
+def run_in_simulated_time(coroutine):
+    """Run a coroutine on a new event loop that skips the time it would sleep."""
+    loop = looptime.patch_event_loop(asyncio.new_event_loop())
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(coroutine)
+
+
+def now():
+    return asyncio.get_running_loop().time()
+
+
+async def look_up_all(client, ids):
+    """Return the errors by id, and the seconds that the lookups took."""
+    started = now()
+    outcomes = await client.gather_gonderimler(ids, return_exceptions=True)
+    errors = {i: o for i, o in zip(ids, outcomes, strict=True) if isinstance(o, Exception)}
+    return errors, now() - started
+
+
+async def overload(count, cap, *, timeout=30.0, change=None, **panel_options):
+    """Look up packets of a limited panel; return the panel, the stats and the seconds."""
+    async with SandboxPanel(KEY, packets=count, **panel_options) as panel:
+        if change is not None:
+            seconds, capacity = change
+            loop = asyncio.get_running_loop()
+            loop.call_later(seconds, setattr, panel, "capacity", capacity)
+        async with VairoSMSClient(
+            KEY, base_url=panel.base_url, max_concurrency=cap, timeout=timeout
+        ) as client:
+            errors, seconds = await look_up_all(client, range(1, count + 1))
+            assert errors == {}
+            assert panel.peak_in_flight <= cap
+            stats = client.stats()
+            assert stats.in_flight == 0
+            assert stats.requests == panel.requests == count + stats.retries
+            return panel, stats, seconds
+
+
+@pytest.mark.parametrize(
+    ("count", "cap", "ideal", "options"),
+    [
+        pytest.param(
+            2000, 64, 3.125, {"capacity": (32, 0.05)}, id="32 slots, cap 64", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            2000,
+            256,
+            3.125,
+            {"capacity": (32, 0.05)},
+            id="32 slots, cap 256",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(200, 64, 10.0, {"capacity": (4, 0.2)}, id="4 slow slots"),
+        pytest.param(200, 64, 6.0, {"capacity": (1, 0.03)}, id="1 slot"),
+        pytest.param(
+            4000,
+            128,
+            4.875,
+            {"capacity": (8, 0.05), "change": (2, (64, 0.05))},
+            id="8, then 64",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            1000,
+            256,
+            4.0,
+            {"capacity": (1, 0.004), "queue": True, "timeout": 0.5},
+            id="queue of one server",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            500,
+            64,
+            10.0,
+            {"capacity": (1, 0.02), "queue": True, "timeout": 0.5},
+            id="queue that is as long as the timeout",
+        ),
+    ],
+)
+def test_finds_every_id_of_a_panel_with_a_capacity(count, cap, ideal, options):
+    random.seed(1)
+    panel, _, seconds = run_in_simulated_time(overload(count, cap, **options))
+    assert panel.requests <= 1.3 * count + 64
+    assert seconds <= 1.5 * ideal
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("rate", "burst", "latency"),
+    [
+        pytest.param(50, 10, 0.0, id="50 per second, burst 10"),
+        pytest.param(50, 0, 0.0, id="50 per second"),
+        pytest.param(20, 0, 0.005, id="20 per second, 5 ms"),
+        pytest.param(50, 5, 0.1, id="50 per second, 100 ms"),
+        pytest.param(100, 20, 0.03, id="100 per second, burst 20, 30 ms", marks=pytest.mark.slow),
+    ],
+)
+def test_finds_every_id_of_a_panel_with_a_rate_limit(rate, burst, latency, status):
+    random.seed(1)
+    count = 12 * rate
+    limit = NginxRateLimit(rate, burst=burst, status=status)
+    panel, stats, seconds = run_in_simulated_time(
+        overload(count, 64, rate_limit=limit, latency=latency)
+    )
+    assert panel.requests <= 1.3 * count + 64
+    assert seconds <= 1.3 * (count - burst) / rate
+    assert stats.refusals == stats.retries
+    assert stats.retry_budget == 100.0
+
+
+def test_retry_after_0_is_like_none():
+    async def look_up():
+        async with SandboxPanel(KEY, packets=300) as panel:
+            async with VairoSMSClient(KEY, base_url=panel.base_url) as client:
+                await client.get_gonderim(1)
+                panel.fail(Fault(status=429, retry_after=0), times=20)
+                errors, _ = await look_up_all(client, range(1, 301))
+                return errors, client.stats()
+
+    errors, stats = run_in_simulated_time(look_up())
+    assert errors == {}
+    assert stats.refusals == 20
+    assert stats.paused > 0  # the client spaced its requests
+
+
+@pytest.mark.slow
+@settings(max_examples=25)
+@given(
+    slots=st.integers(1, 60),
+    service=st.floats(0.005, 0.5),
+    later_slots=st.integers(1, 60),
+    cap=st.integers(1, 100),
+    queue=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_finds_every_id_of_any_capacity(slots, service, later_slots, cap, queue, seed):
+    random.seed(seed)
+    count = 150
+    change = (count / 2 * service / slots, (later_slots, service))
+    panel, stats, seconds = run_in_simulated_time(
+        overload(count, cap, timeout=None, capacity=(slots, service), queue=queue, change=change)
+    )
+    ideal = count * service / min(slots, later_slots, cap)
+    assert seconds <= 3 * ideal + 10  # no standstill
+    assert panel.requests <= 2 * count + 64
+    assert stats.limit <= cap
+
+
+@pytest.mark.slow
+def test_two_clients_on_one_panel_both_find_every_id():
+    async def look_up():
+        async with SandboxPanel(KEY, packets=2000, capacity=(32, 0.05)) as panel:
+            async with (
+                VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=64) as one,
+                VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=64) as other,
+            ):
+                return await asyncio.gather(
+                    look_up_all(one, range(1, 2001)), look_up_all(other, range(1, 2001))
+                )
+
+    for errors, _ in run_in_simulated_time(look_up()):
+        assert errors == {}
+
+
+@pytest.mark.slow
+def test_random_refusals_do_not_slow_the_client_down():
+    """10 % of all requests are refused at any load, so a lower limit does not help."""
+
+    async def look_up():
+        async with SandboxPanel(KEY, packets=3000, latency=0.02, fault_rate=0.3) as panel:
+            policy = RetryPolicy(attempts=20, initial_delay=0.001)
+            async with VairoSMSClient(KEY, base_url=panel.base_url, retry=policy) as client:
+                return await look_up_all(client, range(1, 3001))
+
+    errors, seconds = run_in_simulated_time(look_up())
+    assert errors == {}
+    assert seconds < 3 * 3000 * 1.4 * 0.02 / 16
+
+
+def test_a_fixed_limit_counts_each_refusal_as_an_attempt():
+    async def look_up():
+        async with SandboxPanel(KEY, packets=500, capacity=(4, 0.05)) as panel:
+            async with VairoSMSClient(
+                KEY, base_url=panel.base_url, max_concurrency=64, adaptive=False
+            ) as client:
+                errors, _ = await look_up_all(client, range(1, 501))
+                assert client.stats().limit == 64
+                return errors
+
+    assert run_in_simulated_time(look_up())
+
+
+@pytest.mark.parametrize("attempts", [1, 4])
+def test_attempts_of_1_is_never_retried(attempts):
+    async def look_up():
+        async with SandboxPanel(KEY) as panel:
+            async with VairoSMSClient(
+                KEY, base_url=panel.base_url, retry=RetryPolicy(attempts=attempts)
+            ) as client:
+                await client.get_gonderim(52)
+                panel.fail(Fault(status=503), times=5)
+                errors, _ = await look_up_all(client, [61])
+                return len(errors), panel.requests_by_id[61]
+
+    assert run_in_simulated_time(look_up()) == ((1, 1) if attempts == 1 else (0, 6))
+
+
+@pytest.mark.slow
+def test_a_lookup_that_is_always_refused_ends_after_max_overload():
+    async def look_up():
+        async with SandboxPanel(KEY, packets=100_000, latency=0.02) as panel:
+            policy = RetryPolicy(max_overload=5)
+            async with VairoSMSClient(KEY, base_url=panel.base_url, retry=policy) as client:
+                panel.fail(Fault(status=503), id=1, times=None)
+                refused = asyncio.ensure_future(look_up_all(client, [1]))
+                while not refused.done():
+                    await client.gather_gonderimler(range(2, 32))
+                return await refused
+
+    errors, seconds = run_in_simulated_time(look_up())
+    assert isinstance(errors[1], VairoSMSServerError)
+    assert 5 <= seconds <= 9
+
+
+OUTAGES = {
+    "503": Fault(status=503),
+    "429": Fault(status=429),
+    "500": Fault(status=500),
+    "reset": Fault("reset"),
+    "cut": Fault("cut"),
+    "hang": Fault("hang"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", OUTAGES.values(), ids=OUTAGES)
+@pytest.mark.parametrize("successes", [0, 400], ids=["from the start", "during an overload"])
+def test_an_outage_costs_at_most_the_ids_plus_100_requests(fault, successes):
+    async def look_up():
+        async with SandboxPanel(KEY, packets=2000, capacity=(8, 0.05)) as panel:
+            async with VairoSMSClient(
+                KEY, base_url=panel.base_url, max_concurrency=32, timeout=3
+            ) as client:
+                await look_up_all(client, range(1, 1 + successes))
+                panel.reset_counters()
+                panel.fail(fault, times=None)
+                errors, seconds = await look_up_all(client, range(1001, 1501))
+                assert len(errors) == 500
+                assert panel.requests <= 500 + 100
+                panel.clear_faults()
+                panel.capacity = None
+                errors, _ = await look_up_all(client, range(1, 101))
+                assert errors == {}
+                return seconds
+
+    per_attempt = 3.0 if fault.kind == "hang" else 0.1
+    assert run_in_simulated_time(look_up()) <= 20 + 600 * per_attempt / 8
+
+
+@pytest.mark.slow
+def test_recovers_from_an_outage_in_the_middle():
+    async def look_up():
+        async with SandboxPanel(KEY, packets=3000, latency=0.02) as panel:
+            loop = asyncio.get_running_loop()
+            loop.call_later(1, lambda: panel.fail(Fault(status=503), times=None))
+            loop.call_later(4, panel.clear_faults)
+            async with VairoSMSClient(KEY, base_url=panel.base_url) as client:
+                return await look_up_all(client, range(1, 3001))
+
+    errors, seconds = run_in_simulated_time(look_up())
+    assert errors == {}
+    assert seconds <= 1.5 * 3000 * 0.02 / 16 + 3 + 3
+
+
+def test_a_short_timeout_of_a_sibling_does_not_lower_the_limit():
+    async def look_up():
+        async with SandboxPanel(KEY, latency=0.05) as panel:
+            async with VairoSMSClient(KEY, base_url=panel.base_url) as client:
+                await client.gather_gonderimler(range(1, 101))
+                hasty = client.with_options(timeout=0.01, retry=RetryPolicy(attempts=1))
+                errors, _ = await look_up_all(hasty, range(1, 101))
+                assert {type(error) for error in errors.values()} == {VairoSMSTimeoutError}
+                return client.stats()
+
+    stats = run_in_simulated_time(look_up())
+    assert stats.limit == 16
+    assert stats.timeouts == 100
+
+
+def test_siblings_share_the_limit():
+    async def look_up():
+        async with SandboxPanel(KEY, packets=300, capacity=(2, 0.05)) as panel:
+            async with VairoSMSClient(KEY, base_url=panel.base_url) as client:
+                await look_up_all(client, range(1, 301))
+                return client.stats(), client.with_options(timeout=9).stats()
+
+    stats, of_the_sibling = run_in_simulated_time(look_up())
+    assert stats == of_the_sibling
+    assert stats.limit < 8
+
+
+@pytest.mark.parametrize("kind", ["rate limiter", "slow consumer"])
+def test_the_limit_does_not_rise_if_something_else_is_slower(kind):
+    class Limiter:
+        """Lets one request through every 20 ms."""
+
+        def __init__(self):
+            self.lock = asyncio.Lock()
+
+        async def __aenter__(self):
+            async with self.lock:
+                await asyncio.sleep(0.02)
+
+        async def __aexit__(self, *exc_info):
+            pass
+
+    async def look_up():
+        async with SandboxPanel(KEY, packets=300, latency=0.01) as panel:
+            async with VairoSMSClient(
+                KEY,
+                base_url=panel.base_url,
+                max_concurrency=64,
+                rate_limiter=Limiter() if kind == "rate limiter" else None,
+            ) as client:
+                if kind == "rate limiter":
+                    await look_up_all(client, range(1, 301))
+                else:
+                    async for _ in client.iter_gonderimler(range(1, 301), max_concurrency=8):
+                        await asyncio.sleep(0.1)
+                return client.stats()
+
+    assert run_in_simulated_time(look_up()).limit == 16
+
+
+LATENCIES = {
+    "20 ms": lambda rng, time: 0.02,
+    "log-normal": lambda rng, time: min(0.5, max(0.01, rng.lognormvariate(-2.65, 0.98))),
+    "one in fifty is slow": lambda rng, time: 0.2 if rng.random() < 0.02 else 0.02,
+    "a step to 200 ms": lambda rng, time: 0.02 if time < 1.5 else 0.2,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("latency", LATENCIES.values(), ids=LATENCIES)
+def test_a_healthy_panel_answers_at_98_percent_of_the_speed_of_a_fixed_limit(latency):
+    async def look_up(*, adaptive):
+        rng, started = random.Random(1), now()
+        async with SandboxPanel(KEY, packets=5000) as panel:
+
+            async def vary():
+                while True:
+                    panel.latency = latency(rng, now() - started)
+                    await asyncio.sleep(0.0005)
+
+            varying = asyncio.ensure_future(vary())
+            async with VairoSMSClient(
+                KEY, base_url=panel.base_url, max_concurrency=32, adaptive=adaptive
+            ) as client:
+                errors, seconds = await look_up_all(client, range(1, 5001))
+            varying.cancel()
+            assert errors == {}
+            return seconds
+
+    fixed = run_in_simulated_time(look_up(adaptive=False))
+    assert run_in_simulated_time(look_up(adaptive=True)) <= fixed / 0.98
+
+
+async def test_refusals_keep_their_class():
+    async with SandboxPanel(KEY, rate_limit=NginxRateLimit(1, status=429)) as panel:
+        async with VairoSMSClient(
+            KEY, base_url=panel.base_url, retry=RetryPolicy(attempts=1)
+        ) as client:
+            await client.get_gonderim(52)
+            with pytest.raises(VairoSMSRateLimitError):
+                await client.get_gonderim(61)

@@ -1,0 +1,306 @@
+"""How many lookups may be in flight, if the client adapts to the panel. No I/O.
+
+Nobody knows the panel's capacity, so the client finds it as TCP finds the capacity of a network.
+It starts with 16 lookups in flight and adds one per answer until the panel refuses lookups. A
+refusal (HTTP 429 or 503 without ``Retry-After``) multiplies the limit by 0.8, at most once per
+answer time. Then the limit returns to where the refusal was along a cubic curve, as in TCP CUBIC
+and in botocore's adaptive mode: fast at first, slowly near the old limit, and fast again beyond
+it. So a panel that stays as it is refuses few lookups, and more capacity is found soon.
+
+After the first refusal, the client also spaces its requests evenly: the mean answer time, divided
+by the limit, lies between two of them. A limit of 0.1 then means one request per ten answer times.
+This is how the client follows a rate limit.
+
+A queue in front of the panel refuses nothing, but makes answers slower. That is the signal of TCP
+Vegas and of Netflix's Gradient2. But a panel may also be slow for other reasons, so the client
+makes a test: if answers have become 1.5 times slower, it halves the limit for one round of answers.
+It keeps the lower limit only if answers are faster with it. In the same way, refusals that do not
+become fewer with a quarter of the limit have another cause, and no longer lower it.
+"""
+
+import math
+
+START = 16
+"""Limit of a new client, if its ``max_concurrency`` is not lower."""
+
+KEPT = 0.8
+"""Share of the limit that is left after a refusal."""
+
+KEPT_AGAIN = 0.6
+"""The same after another refusal, if no lookup has succeeded in between."""
+
+KEPT_AFTER_TIMEOUT = 0.5
+"""The same after a timeout, since its request was in the panel's queue all the time."""
+
+UNIT = 24
+"""Minimum number of answers in which the limit returns to where the last refusal was."""
+
+SLOWER = math.log(1.5)
+"""Answers that have become slower by this factor start a test with half the limit."""
+
+FASTER = math.log(1.35)
+"""The test keeps half the limit if answers become faster by this factor."""
+
+MIN_LATENCY = 0.001
+"""Minimum answer time in seconds that requests are spaced by."""
+
+MAX_INTERVAL = 2.5
+"""Maximum number of seconds between two spaced requests."""
+
+DOWN_AFTER = 10.0
+"""If no lookup has succeeded for this many seconds, the panel is down and not overloaded."""
+
+
+class AnswerTimes:
+    """The answer times of one round of lookups, compared with those of earlier rounds.
+
+    Times are averaged as logarithms, so that a few slow answers do not count for much.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self.usual: float | None = None
+        self.usual_limit: float = limit  # of the round that `usual` comes from
+        self.tested: float | None = None  # the limit before a test with half of it
+        self._before_test = 0.0
+        self.start_round(-math.inf, limit)
+
+    def start_round(self, now: float, limit: float, *, answers: int | None = None) -> None:
+        """Start to collect the answers to requests that are sent from now on."""
+        self._start, self._limit = now, limit
+        self._count, self._sum = 0, 0.0
+        grown = self.usual is None or limit > self.usual_limit
+        size = math.ceil(limit)
+        self._needed = answers or (max(64, 2 * size) if grown else max(128, 4 * size))
+
+    def add(self, sent_at: float, seconds: float) -> bool:
+        """Add an answer. Return whether the round is complete."""
+        if sent_at < self._start:
+            return False
+        self._count += 1
+        self._sum += math.log(max(seconds, 1e-6))
+        return self._count >= self._needed
+
+    def finish_round(self, now: float, limit: float) -> float:
+        """Compare the round with earlier ones. Return the limit for the next round."""
+        time, round_limit = self._sum / self._count, self._limit
+        if self.tested is not None:
+            is_faster = time < self._before_test - FASTER
+            if not is_faster:
+                limit, time = self.tested, max(time, self._before_test)
+            self.usual, self.usual_limit, self.tested = time, limit, None
+        elif self.usual is not None and time > self.usual + SLOWER:
+            self.tested, self._before_test = limit, time
+            limit /= 2
+            # The first half of an answer time shows the requests that were in flight before.
+            self.start_round(now + math.exp(time) / 2, limit, answers=math.ceil(limit))
+            return limit
+        elif self.usual is None or time < self.usual or round_limit >= 2 * self.usual_limit:
+            self.usual, self.usual_limit = time, round_limit
+        elif round_limit <= self.usual_limit:
+            self.usual += (time - self.usual) / 8
+        self.start_round(now, limit)
+        return limit
+
+    def reset(self, now: float, limit: float) -> None:
+        """Forget the earlier rounds, after the limit was lowered."""
+        self.usual, self.usual_limit, self.tested = None, limit, None
+        self.start_round(now, limit)
+
+
+class Refusals:
+    """The share of refused requests, which shows whether the limit is their cause.
+
+    Attributes:
+        earlier_limit: The limit at the end of an earlier block of requests.
+    """
+
+    BLOCK = 64
+
+    def __init__(self) -> None:
+        self.earlier_limit: float = 0.0
+        self._earlier_share = 0.0
+        self._requests = 0
+        self._refused = 0
+        self._share = 0.0  # of about the last 32 requests
+        self._usual_share = 0.0  # at any limit
+
+    @property
+    def depend_on_load(self) -> bool:
+        """Whether a lower limit leads to fewer refusals, as far as is known."""
+        return self._share > 2 * self._usual_share
+
+    def add(self, limit: float, *, refused: bool) -> bool:
+        """Count a request. Return whether its block shows that refusals do not depend on the limit.
+
+        Args:
+            limit: The current limit.
+            refused: Whether the panel refused the request.
+        """
+        self._share += (refused - self._share) / 32
+        self._requests += 1
+        self._refused += refused
+        if self._requests < self.BLOCK:
+            return False
+        share = self._refused / self.BLOCK
+        self._requests = self._refused = 0
+        if limit > self.earlier_limit / 4:
+            if limit >= self.earlier_limit:
+                self.earlier_limit, self._earlier_share = limit, share
+            self._usual_share = min(self._usual_share, share)
+            return False
+        if 0 < self._earlier_share < 2 * share:
+            self._usual_share = max(share, self._earlier_share)
+            return True
+        self.earlier_limit, self._earlier_share = limit, share
+        return False
+
+
+class AdaptiveLimit:
+    """How many lookups may be in flight, and how far apart requests are sent.
+
+    All times are in seconds of one clock.
+
+    Attributes:
+        value: The limit, at most `maximum`. Below 1, requests are spaced by more than their
+            answer time.
+        spaced: Whether requests are spaced: from the first refusal until `value` is `maximum`.
+        latency: Mean time of the latest answers.
+    """
+
+    def __init__(self, maximum: int) -> None:
+        self.maximum = maximum
+        self.value: float = float(min(maximum, START))
+        self.spaced: bool = False
+        self.latency: float = 0.0
+        self._times = AnswerTimes(self.value)
+        self._answers = 0
+        self._answered_at = -math.inf
+        self._fastest = math.inf
+        self._slowest = 0.0
+        self._lowered_at = -math.inf
+        self._unanswered_limit = 0.0  # the highest limit since the last answer
+        self._refused_at: float | None = None  # a limit. None: `value` grows by 1 per answer
+        self._progress = 0.0  # 1: `value` is back at `_refused_at`
+        self._refusals = Refusals()
+
+    @property
+    def size(self) -> int:
+        """The limit as a number of slots."""
+        return max(1, math.ceil(self.value - 1e-9))
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one spaced request to the next."""
+        return min(MAX_INTERVAL, max(self.latency, MIN_LATENCY) / self.value)
+
+    def is_down(self, now: float) -> bool:
+        """Whether no lookup has succeeded lately."""
+        return now - self._answered_at > DOWN_AFTER
+
+    def answered(self, now: float, sent_at: float, timeout: float | None, *, in_use: bool) -> None:
+        """Take an answer into account: learn its time, and raise the limit.
+
+        Args:
+            now: The current time.
+            sent_at: When the request was sent.
+            timeout: The timeout of the request, or None.
+            in_use: Whether the limit kept requests waiting. If not, it does not rise.
+        """
+        seconds = now - sent_at
+        self._answers += 1
+        self._answered_at = now
+        self._unanswered_limit = 0.0
+        self.latency += (seconds - self.latency) / min(64, self._answers)
+        if self.spaced:
+            self._count(refused=False)
+        self._fastest = min(seconds, self._fastest * 1.01)
+        self._slowest = max(seconds, self._slowest * 0.99)
+        # One lookup at a time does not slow itself down.
+        if self.value >= 2 and self._times.add(sent_at, seconds):
+            self._set(self._times.finish_round(now, self.value))
+        # Answers near the timeout may come from a queue, which a higher limit makes longer.
+        if (
+            in_use
+            and self.value < self.maximum
+            and sent_at >= self._lowered_at
+            and self._times.tested is None
+            and (timeout is None or seconds < max(timeout / 4, 2 * self._fastest))
+        ):
+            self._raise()
+
+    def refused(self, now: float, sent_at: float, in_flight: int) -> bool:
+        """Take a refusal into account. Return whether the panel is overloaded and not down.
+
+        Args:
+            now: The current time.
+            sent_at: When the request was sent.
+            in_flight: Number of other requests without an answer.
+        """
+        if not self.is_down(now):
+            self.spaced = True
+            self._count(refused=True)
+            if self._refusals.depend_on_load:
+                self._lower(now, sent_at, in_flight, KEPT)
+            return True
+        if not self._answers and in_flight:
+            # The first requests. The panel may be working on the others.
+            self.spaced = True
+            self._set(min(self.value, in_flight))
+        else:
+            self.spaced, self._refused_at = False, None
+            self._set(START)
+            self._times.reset(now, self.value)
+        return False
+
+    def timed_out(self, now: float, sent_at: float, in_flight: int, timeout: float) -> bool:
+        """Take a timeout into account. Return whether it is a sign of overload.
+
+        It is no such sign if other answers arrive much faster (one packet hangs), or slower (the
+        timeout of a sibling is too short).
+        """
+        if self.is_down(now) or not timeout / 4 <= self._slowest <= timeout:
+            return False
+        if sent_at >= self._lowered_at:
+            self._lower(now, sent_at, in_flight, KEPT_AFTER_TIMEOUT)
+        return True
+
+    def _count(self, *, refused: bool) -> None:
+        if self._refusals.add(self.value, refused=refused):
+            self._refused_at = None
+            self._set(max(self.value, self._refusals.earlier_limit))
+
+    def _raise(self) -> None:
+        highest = max(2 * START, 2 * self._times.usual_limit)  # until the answer times are known
+        if self._refused_at is None:
+            value = min(self.value + 1, 2 * self.value)
+        else:
+            self._progress += 1 / max(UNIT, 2 * self.value)
+            cubic = 1 + (1 - KEPT) * (self._progress - 1) ** 3
+            value = min(self._refused_at * cubic, 2 * self.value)
+        if self.value < min(value, highest):
+            self._set(min(value, highest))
+        if self.value >= self.maximum:
+            self.spaced, self._refused_at = False, None
+
+    def _lower(self, now: float, sent_at: float, in_flight: int, kept: float) -> None:
+        self.spaced = True
+        if sent_at >= self._lowered_at and now >= self._lowered_at + self.latency:
+            if self._unanswered_limit:
+                kept = KEPT_AGAIN
+            value = self.value * kept
+            self._lowered_at = now
+            self._unanswered_limit = max(self._unanswered_limit, self.value)
+            # Far below it, the old limit says nothing about the new one.
+            self._refused_at = self.value if value > self._unanswered_limit / 8 else None
+        elif now - sent_at < self.latency / 2 and in_flight < self.value:
+            # A burst of immediate refusals: the panel works on all that is still in flight.
+            value = max(1.0, in_flight)
+            self._refused_at = value / KEPT if value > self.value / 4 else None
+        else:
+            return
+        self._progress = 0.0
+        self._set(max(value, max(self.latency, MIN_LATENCY) / MAX_INTERVAL))
+        self._times.reset(now, self.value)
+
+    def _set(self, value: float) -> None:
+        self.value = min(float(self.maximum), value)
