@@ -58,14 +58,17 @@ def _header(parser: "_Parser", delimiters: str, column: str) -> tuple[str, list[
     candidates: list[tuple[str, list[str], int]] = []
     for delimiter in delimiters:
         cells, length = parser.parse(delimiter)
-        if cells is None:
-            raise InputError("the first row cannot be read: is it CSV, with each quote closed?")
-        candidates.append((delimiter, cells, length))
+        if cells is not None:
+            candidates.append((delimiter, cells, length))
+    if not candidates:
+        raise InputError("the first row cannot be read: is it CSV, with each quote closed?")
     with_the_column = [c for c in candidates if find_column(column, c[1]) is not None]
     best = max(with_the_column or candidates, key=lambda candidate: len(candidate[1]))
-    first = best[1][0].strip()
+    cells = [cell.strip() for cell in best[1]]
+    # "#" is also the name of a column with row numbers.
+    is_header = not cells[0].startswith("#") or (cells[0] == "#" and len(cells) > 1)
     is_named = bool(with_the_column) and not column.isdecimal()
-    return None if first.startswith("#") and first != "#" and not is_named else best
+    return best if is_header or is_named else None
 
 
 def _looks_like_an_id(cell: str) -> bool:

@@ -43,6 +43,8 @@ def decode_lines(head: bytes, stream: BinaryIO, encoding: str | None) -> Iterato
     data = head
     while data:
         *lines, rest = (rest + decoder.decode(data)).split("\n")
+        if lines:
+            lines[0] = lines[0][:MAX_LINE]
         yield from lines
         rest = rest[:MAX_LINE]
         data = stream.read(_CHUNK)

@@ -35,16 +35,16 @@ def read_workbook(data: bytes, column: str | None, sheet: str | None) -> Table:
     """
     try:
         with CalamineWorkbook.from_filelike(io.BytesIO(data)) as workbook:
-            names = workbook.sheet_names
-            if sheet is not None and sheet not in names:
-                raise InputError(f"no sheet {printable(sheet)!r}. Sheets: {listed(names)}")
-            rows = _rows(workbook.get_sheet_by_name(names[0] if sheet is None else sheet))
+            rows = _rows(_find_sheet(workbook, sheet))
     except PasswordError:
         raise InputError("the workbook has a password. Save a copy without it in Excel") from None
     except CalamineError:
-        raise InputError(
-            "not a workbook, or a damaged one. Open it in Excel and save it as .xlsx"
-        ) from None
+        raise _damaged() from None
+    except BaseException as exc:
+        # calamine panics at some damaged files. The class of that exception cannot be imported.
+        if type(exc).__name__ == "PanicException":
+            raise _damaged() from None
+        raise
     header = next((cells for _, cells, _ in rows if not all(map(is_blank, cells))), [""])
     columns = tuple("" if cell is None else str(cell) for cell in header)
     if column is None:
@@ -57,6 +57,18 @@ def read_workbook(data: bytes, column: str | None, sheet: str | None) -> Table:
     if index is None:
         raise no_such_column(column, columns)
     return Table(columns, column, index, rows)
+
+
+def _find_sheet(workbook: CalamineWorkbook, name: str | None) -> CalamineSheet:
+    if name is None:
+        return workbook.get_sheet_by_index(0)
+    if name not in workbook.sheet_names:
+        raise InputError(f"no sheet {printable(name)!r}. Sheets: {listed(workbook.sheet_names)}")
+    return workbook.get_sheet_by_name(name)
+
+
+def _damaged() -> InputError:
+    return InputError("not a workbook, or a damaged one. Open it in Excel and save it as .xlsx")
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[RawRow]:
