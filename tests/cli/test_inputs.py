@@ -116,13 +116,15 @@ def test_the_copy_of_the_rows_is_deleted(tmp_path, monkeypatch):
 @linux
 def test_a_full_disk_is_an_error(tmp_path, monkeypatch):
     (tmp_path / "x").write_text("52\n")
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: Path("/dev/full").open("r+b", 0))
+    full = Path("/dev/full").open("r+b", 0)  # noqa: SIM115 (`read_input` closes it)
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full)
     with pytest.raises(InputError) as caught:
         read_input(str(tmp_path / "x"))
     assert str(caught.value) == (
         f"Cannot read {tmp_path}/x: no room for its rows in {tempfile.gettempdir()}: "
         "No space left on device. Set TMPDIR to another folder"
     )
+    assert full.closed
 
 
 @posix

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from .rows import (
     Cell,
@@ -36,14 +36,12 @@ def read_workbook(data: bytes, column: str | None, sheet: str | None) -> Table:
     try:
         with CalamineWorkbook.from_filelike(io.BytesIO(data)) as workbook:
             rows = _rows(_find_sheet(workbook, sheet))
-    except PasswordError:
-        raise InputError("the workbook has a password. Save a copy without it in Excel") from None
     except CalamineError:
-        raise _damaged() from None
+        raise _unreadable() from None
     except BaseException as exc:
         # calamine panics at some damaged files. The class of that exception cannot be imported.
         if type(exc).__name__ == "PanicException":
-            raise _damaged() from None
+            raise _unreadable() from None
         raise
     header = next((cells for _, cells, _ in rows if not all(map(is_blank, cells))), [""])
     columns = tuple("" if cell is None else str(cell) for cell in header)
@@ -67,8 +65,11 @@ def _find_sheet(workbook: CalamineWorkbook, name: str | None) -> CalamineSheet:
     return workbook.get_sheet_by_name(name)
 
 
-def _damaged() -> InputError:
-    return InputError("not a workbook, or a damaged one. Open it in Excel and save it as .xlsx")
+def _unreadable() -> InputError:
+    return InputError(
+        "it is no workbook, or a damaged one, or has a password. Open it in Excel and save a copy as "
+        ".xlsx without a password"
+    )
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[RawRow]:
