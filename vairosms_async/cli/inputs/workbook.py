@@ -1,0 +1,75 @@
+"""Tables from the sheets of workbooks: .xlsx, .xls, .ods and others."""
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
+
+from .rows import (
+    Cell,
+    InputError,
+    RawRow,
+    Table,
+    find_column,
+    is_blank,
+    listed,
+    no_such_column,
+    printable,
+)
+
+SIGNATURES: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+"""The first bytes of a workbook: a zip archive, or a compound file of older Excel versions."""
+
+
+def read_workbook(data: bytes, column: str | None, sheet: str | None) -> Table:
+    """Read the table on a sheet. Its header is the first row that is not blank.
+
+    Args:
+        data: The workbook.
+        column: The column of the ids, by name or by number from 1. None: the only column.
+        sheet: The sheet's name. None: the first sheet.
+
+    Raises:
+        InputError: The workbook cannot be read, or has no such sheet or column.
+    """
+    try:
+        with CalamineWorkbook.from_filelike(io.BytesIO(data)) as workbook:
+            names = workbook.sheet_names
+            if sheet is not None and sheet not in names:
+                raise InputError(f"no sheet {printable(sheet)!r}. Sheets: {listed(names)}")
+            rows = _rows(workbook.get_sheet_by_name(names[0] if sheet is None else sheet))
+    except PasswordError:
+        raise InputError("the workbook has a password. Save a copy without it in Excel") from None
+    except CalamineError:
+        raise InputError(
+            "not a workbook, or a damaged one. Open it in Excel and save it as .xlsx"
+        ) from None
+    header = next((cells for _, cells, _ in rows if not all(map(is_blank, cells))), [""])
+    columns = tuple("" if cell is None else str(cell) for cell in header)
+    if column is None:
+        if len(columns) > 1:
+            raise InputError(
+                f"name the column of the ids with --column. Columns: {listed(columns)}"
+            )
+        column = "1"
+    index = find_column(column, columns)
+    if index is None:
+        raise no_such_column(column, columns)
+    return Table(columns, column, index, rows)
+
+
+def _rows(sheet: CalamineSheet) -> Iterator[RawRow]:
+    # calamine leaves out empty columns on the left, but not empty rows at the top.
+    left: Sequence[Cell] = [None] * sheet.start[1] if sheet.start else []
+    for number, cells in enumerate(sheet.iter_rows(), 1):
+        yield number, [*left, *map(_cell, cells)], None
+
+
+def _cell(value: Cell) -> Cell:
+    if value == "":
+        return None
+    # A sheet has no whole numbers. Above 15 digits it has not kept all of them.
+    if isinstance(value, float) and value.is_integer() and abs(value) < 10**15:
+        return int(value)
+    return value
