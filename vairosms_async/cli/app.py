@@ -24,7 +24,7 @@ from .settings import (
     check_settings,
     open_client,
 )
-from .signals import ALL_FOUND, SOME_FAILED, STOPPED, CommandError, Signals, printable, say
+from .signals import ALL_FOUND, SOME_FAILED, STOPPED, CommandError, Signals, say
 from .streams import StdoutError
 
 _packet_ids: Option = click.argument("ids", metavar="ID...", nargs=-1, required=True)
@@ -57,7 +57,6 @@ def run() -> int:
             say(f"Error: {exc.message}")
             return exc.exit_code
         except click.ClickException as exc:
-            exc.message = printable(exc.message)
             exc.show()
             return exc.exit_code
         return outcome if isinstance(outcome, int) else ALL_FOUND

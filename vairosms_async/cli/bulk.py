@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 from attrs import define, field
 
-from vairosms_async import GonderimResult, VairoSMSClient
+from vairosms_async import VairoSMSClient
 
 from .cluster import check_scheduler, on_cluster
 from .display import Progress, console, counted, show_summary
 from .inputs import Input, InputError, read_input
-from .lookups import LookUp, Lookups
+from .lookups import LookUp, Lookups, Sink
 from .outputs import FORMATS, Format, OutputError, check_output, write_output
 from .settings import base_url, check_settings, open_client
 from .signals import ALL_FOUND, NOT_STARTED, SOME_FAILED, STOPPED, CommandError, Signals, say
@@ -116,7 +116,7 @@ class Bulk:
                 self._check_out_is_ours(store)
             to_ask = self._ids_to_ask(store, rows)
             if format_ is None:
-                stream = stack.enter_context(Stream(self.out, rows, store))
+                stream = stack.enter_context(Stream(self.out, rows, store, waits=self.wait))
                 stream.write_known(to_ask)
                 progress = self._ask_panel(store, to_ask, stream)
             else:
@@ -165,45 +165,39 @@ class Bulk:
         # A bar would be among the results on the same terminal.
         quiet = self.quiet or (stream is not None and os.isatty(1))
         progress = Progress(console(stderr=True), len(to_ask), quiet=quiet)
-        if self.offline:
-            return progress
-
-        def take(result: GonderimResult) -> None:
-            store.add(result)
-            if stream is not None:
-                stream.take(result)
-
-        def save() -> None:
-            store.commit()
-            if stream is not None:
-                stream.save()
-
-        async def ask() -> int:
-            async with open_client(
-                max_concurrency=self.max_concurrency, timeout=self.timeout, rate=self.rate
-            ) as client:
-                progress.stats = client.stats
-                with progress.shown():
-                    if to_ask:
-                        ids = stream.ids(to_ask, lookups.make_room) if stream else to_ask
-                        await lookups.ask(self._look_up(client), ids)
-                    if self.wait and (in_progress := store.in_progress()):
-                        if stream is not None:
-                            stream.waits = False
-                        await lookups.wait(client, in_progress, self.wait_timeout)
-            return ALL_FOUND
-
-        self._lookups = lookups = Lookups(take, save, progress.update, self.max_failures)
-        if stream is not None:
-            stream.waits = self.wait
-        if self.scheduler is not None and to_ask and not self.quiet:
-            say(f"Asking on a Dask cluster: {self.scheduler}")
-        self.signals.run(ask())
+        if not self.offline:
+            sinks: list[Sink] = [store] if stream is None else [store, stream]
+            self._lookups = Lookups(sinks, progress.update, self.max_failures)
+            self.signals.run(self._ask(self._lookups, progress, store, to_ask, stream))
         return progress
+
+    async def _ask(
+        self,
+        lookups: Lookups,
+        progress: Progress,
+        store: Store,
+        to_ask: "array[int]",
+        stream: Stream | None,
+    ) -> int:
+        async with open_client(
+            max_concurrency=self.max_concurrency, timeout=self.timeout, rate=self.rate
+        ) as client:
+            progress.stats = client.stats
+            with progress.shown():
+                if to_ask:
+                    ids = stream.ids(to_ask, lookups.make_room) if stream else to_ask
+                    await lookups.ask(self._look_up(client), ids)
+                if self.wait and (in_progress := store.in_progress()):
+                    if stream is not None:
+                        stream.waits = False
+                    await lookups.wait(client, in_progress, self.wait_timeout)
+        return ALL_FOUND
 
     def _look_up(self, client: VairoSMSClient) -> LookUp:
         if self.scheduler is None:
             return client.iter_gonderimler
+        if not self.quiet:
+            say(f"Looking up packets on a Dask cluster: {self.scheduler}")
         return on_cluster(
             self.scheduler, max_concurrency=self.max_concurrency, timeout=self.timeout
         )
@@ -229,11 +223,21 @@ class Bulk:
             pace = "offline" if self.offline else f"in {progress.pace(answered)}"
             notes = progress.warnings()
             if self._settled:
-                notes.insert(0, f"{counted(self._settled, 'packet')} known to be final, not asked for")
+                notes.insert(
+                    0, f"{counted(self._settled, 'packet')} known to be final, not asked for"
+                )
             if not is_stream(self.out):
                 notes.append(f"Results: {self.out}")
             title = f"Checked {counted(rows.total, 'row')} {pace}"
-            show_summary(console(stderr=True), title, summary, rows.bad_rows, notes)
+            bad_line = rows.first_bad_row and rows.first_bad_row.line
+            show_summary(
+                console(stderr=True),
+                title,
+                summary,
+                notes,
+                bad_rows=rows.bad_rows,
+                bad_line=bad_line,
+            )
         has_failures = summary.errors or summary.unknown or rows.bad_rows
         return SOME_FAILED if has_failures else ALL_FOUND
 
@@ -248,6 +252,7 @@ def _format(out: str) -> Format:
 
 def _is_same(path: str, other: str) -> bool:
     try:
-        return os.path.samefile(0 if path == "-" else path, other)
+        status = os.fstat(0) if path == "-" else Path(path).stat()
+        return os.path.samestat(status, Path(other).stat())
     except OSError:  # one of them does not exist
         return os.path.realpath(path) == os.path.realpath(other)

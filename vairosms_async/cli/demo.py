@@ -41,7 +41,7 @@ async def _demo(packets: int, *, quiet: bool) -> int:
             VairoSMSClient(panel.api_key, base_url=panel.base_url) as client,
         ):
             progress.stats = client.stats
-            lookups = Lookups(store.add, store.commit, progress.update)
+            lookups = Lookups([store], progress.update)
             with progress.shown():
                 await lookups.ask(client.iter_gonderimler, ids)
         summary = store.summary()
@@ -49,7 +49,6 @@ async def _demo(packets: int, *, quiet: bool) -> int:
         console(stderr=False),
         f"Checked {packets:,} packets (of the sandbox panel) in {progress.pace(packets)}",
         summary,
-        0,
         ["Next: vairosms sandbox, and vairosms bulk --help"],
     )
     return SOME_FAILED if summary.errors else ALL_FOUND
@@ -77,7 +76,7 @@ def _span(_: click.Context, param: click.Parameter, value: str) -> tuple[float, 
 )  # fmt: skip
 @click.option(
     "--packets", type=click.IntRange(min=0), default=1000, show_default=True,
-    help="Number of generated packets, with ids from 1. The provider's examples 52 and 61 exist, too.",
+    help="Number of generated packets, with ids from 1, beside the provider's examples 52 and 61.",
 )  # fmt: skip
 @click.option(
     "--latency", metavar="SECONDS", callback=_span, default="0", show_default=True,
@@ -128,7 +127,9 @@ async def _serve(panel: SandboxPanel) -> int:
         await panel.start()
     except OSError as exc:
         why = os.strerror(exc.errno) if exc.errno else str(exc)
-        raise CommandError(f"{why}: give another --port, or 0 for a free one", NOT_STARTED) from None
+        raise CommandError(
+            f"{why}: give another --port, or 0 for a free one", NOT_STARTED
+        ) from None
     try:
         url, key = panel.base_url, panel.api_key
         click.echo(f"Base URL  {url}")

@@ -173,7 +173,13 @@ def _duration(seconds: float) -> str:
 
 
 def show_summary(
-    out: Console, title: str, summary: Summary, bad_rows: int, notes: Iterable[str]
+    out: Console,
+    title: str,
+    summary: Summary,
+    notes: Iterable[str],
+    *,
+    bad_rows: int = 0,
+    bad_line: int | None = None,
 ) -> None:
     """Show the counts of a run.
 
@@ -181,8 +187,9 @@ def show_summary(
         out: The console to print on.
         title: The first line.
         summary: The counts of the packets.
-        bad_rows: Number of rows without a valid id.
         notes: Further lines.
+        bad_rows: Number of rows without a packet id.
+        bad_line: The line of one of them.
     """
     print_line(out, Text(title, style="bold"))
     total = summary.packets + bad_rows
@@ -193,7 +200,9 @@ def show_summary(
     _show_bars(out, states, total, colours)
     errors = dict(summary.errors)
     if bad_rows:
-        errors["rows without a packet id"] = Kind(bad_rows)
+        errors["rows without a packet id"] = Kind(
+            bad_rows, None if bad_line is None else f"line {bad_line}"
+        )
     for heading, kinds in (("HATALI, by reason", summary.reasons), ("Errors", errors)):
         if kinds:
             out.print(heading)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from attrs import frozen
 
@@ -50,14 +50,9 @@ class Known:
 
 def known_from(result: GonderimResult) -> Known:
     """Return what a store without an earlier answer would know after a lookup."""
-    error = result.error
-    return Known(
-        int(result.id),
-        result.gonderim,
-        error and type(error).__name__,
-        error and str(error),
-        None if result.gonderim is None else now(),
-    )
+    if result.error is None:
+        return Known(int(result.id), result.gonderim, None, None, now())
+    return Known(int(result.id), None, type(result.error).__name__, str(result.error), None)
 
 
 def now() -> datetime:
@@ -73,7 +68,7 @@ def hata_kodu(log: str | None) -> str:
 
 def record_row(gonderim: Gonderim, checked_at: datetime) -> tuple[Any, ...]:
     """Return the row of a packet whose lookup found a record."""
-    fields: Mapping[str, Any] = gonderim_to_dict(gonderim)
+    fields = cast("Mapping[str, Any]", gonderim_to_dict(gonderim))
     unreadable = dict(gonderim.unreadable)
     row: list[Any] = []
     for name in _FIELDS:
@@ -107,7 +102,7 @@ def error_row(result: GonderimResult) -> tuple[int, str, str]:
     return int(result.id), type(error).__name__, message
 
 
-def _to_json(fields: Mapping[str, Any]) -> str | None:
+def _to_json(fields: Mapping[Any, Any]) -> str | None:
     if not fields:
         return None
     text = json.dumps(dict(fields), ensure_ascii=False)
@@ -129,7 +124,7 @@ def known_from_row(row: tuple[Any, ...]) -> Known:
     *fields, extra, unreadable, checked_at, error, message = row
     if checked_at is None:
         return Known(row[0], None, error, message, None)
-    record = dict(zip(_FIELDS, fields, strict=True))
+    record: dict[str, Any] = dict(zip(_FIELDS, fields, strict=True))
     record["log"] = _from_json(record["log"])
     record |= (_from_json(extra) or {}) | (_from_json(unreadable) or {})
     moment = datetime.fromisoformat(checked_at)

@@ -3,9 +3,9 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing, suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from attrs import define, field
 
@@ -34,13 +34,24 @@ TICK: Final = 0.25
 _MAX_UNSAVED = 1000
 
 
+class Sink(Protocol):
+    """Something that takes answers, such as a store."""
+
+    def take(self, result: GonderimResult) -> None:
+        """Take an answer. This must not block."""
+        ...
+
+    def save(self) -> None:
+        """Write the answers that were taken. This runs in a thread. An error ends the run."""
+        ...
+
+
 @define
 class Lookups:
-    """The lookups of one run. Each answer goes to `take`, and `save` writes what was taken.
+    """The lookups of one run.
 
     Args:
-        take: Called with each answer, in the event loop.
-        save: Called in a thread, at least once a second. Its errors end the run.
+        sinks: Where each answer goes. They save at least once a second, in this order.
         show: Called with this object, to update the display.
         max_failures: Number of failed lookups in a row, without a record between them, that ends
             the run. 0: no limit.
@@ -52,8 +63,7 @@ class Lookups:
         waiting: Number of packets that are being polled.
     """
 
-    take: Callable[[GonderimResult], None]
-    save: Callable[[], None]
+    sinks: Sequence[Sink]
     show: "Callable[[Lookups], None]"
     max_failures: int = 0
     answered: int = field(init=False, default=0)
@@ -98,7 +108,7 @@ class Lookups:
             await self._save()
 
     async def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        # If one of the two ends, the other must end: an error of `save` ends the run.
+        # If one of the two ends, the other must end: an error of a sink ends the run.
         tasks = asyncio.create_task(work), asyncio.create_task(self._tick())
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -132,7 +142,8 @@ class Lookups:
             self.failed += 1
         else:
             self.states[result.gonderim.paket_durum] += 1
-        self.take(result)
+        for sink in self.sinks:
+            sink.take(result)
         await self.make_room()
 
     async def _tick(self) -> None:
@@ -147,8 +158,12 @@ class Lookups:
                 await asyncio.wait([self._saving])
                 self._saving.result()
             self._unsaved = 0
-            self._saving = asyncio.create_task(in_thread(self.save))
+            self._saving = asyncio.create_task(in_thread(self._save_sinks))
             await asyncio.shield(self._saving)
+
+    def _save_sinks(self) -> None:
+        for sink in self.sinks:
+            sink.save()
 
     def _check_panel(self, error: VairoSMSError | None) -> None:
         if error is None:

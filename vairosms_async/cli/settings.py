@@ -70,7 +70,9 @@ def check_settings(api_key_file: str | None) -> None:
     if api_key_file is not None:
         os.environ["VAIROSMS_API_KEY"] = _read_key(api_key_file)
     if not os.environ.get("VAIROSMS_API_KEY"):
-        raise CommandError(f"{api_key_file} holds no API key" if api_key_file else NO_KEY, NOT_STARTED)
+        raise CommandError(
+            f"{api_key_file} holds no API key" if api_key_file else NO_KEY, NOT_STARTED
+        )
     _client(api_key_file)
     proxy_for(base_url())
     if api_key_file is None:

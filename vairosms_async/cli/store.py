@@ -12,7 +12,6 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from attrs import frozen
@@ -52,8 +51,10 @@ _VERSIONS: tuple[tuple[str, ...], ...] = (
 )
 """For each version, the statements that migrate a store of the version before it."""
 
-_FINAL = ", ".join(str(int(durum)) for durum in PaketDurum if durum.is_final)
-_SAVE_RECORD = f"INSERT OR REPLACE INTO gonderim VALUES ({', '.join('?' * len(COLUMNS))})"
+_SAVE_RECORD = (
+    f"INSERT OR REPLACE INTO gonderim ({', '.join(COLUMNS)}) "
+    f"VALUES ({', '.join('?' * len(COLUMNS))})"
+)
 _SAVE_ERROR = """
     INSERT INTO gonderim (id, error, error_message) VALUES (?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET error = excluded.error, error_message = excluded.error_message
@@ -84,10 +85,10 @@ class StoreError(Exception):
 
 @frozen
 class Kind:
-    """How many packets have one reason or error, and the id of one of them."""
+    """How many packets have one state, reason or error, and which is one of them."""
 
     count: int
-    example: int | None = None
+    example: int | str | None = None
 
 
 @frozen
@@ -114,7 +115,7 @@ class Summary:
 class Store:
     """An open store. It holds SQLite's exclusive lock until it is closed.
 
-    `add` and `commit` may run in two threads. The other methods need both to be idle.
+    `take` and `save` may run in two threads. The other methods need both to be idle.
 
     Args:
         path: The file, which is created if it is missing. None: a temporary store.
@@ -127,7 +128,7 @@ class Store:
 
     def __init__(self, path: Path | None, base_url: str | None = None) -> None:
         self.path = path
-        self._added: list[GonderimResult] = []
+        self._taken: list[GonderimResult] = []
         try:
             can_sync = path is not None and _can_sync(path)
         except OSError as exc:
@@ -149,12 +150,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._db.close()
 
     def want(self, ids: Iterable[int]) -> None:
@@ -165,32 +161,36 @@ class Store:
         with self._transaction():
             self._db.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", zip(ids))
 
+    def wanted(self) -> "array[int]":
+        """Return the wanted ids, sorted."""
+        return self._ids("SELECT id FROM wanted ORDER BY id")
+
     def unsettled(self) -> "array[int]":
         """Return the wanted ids that have no final record, or whose last lookup failed, sorted."""
-        condition = f"(error IS NULL AND paket_durum IN ({_FINAL})) IS NOT TRUE"
-        return self._wanted(f"LEFT JOIN gonderim USING (id) WHERE {condition}")
+        return self._ids(
+            "SELECT wanted.id FROM wanted LEFT JOIN gonderim USING (id) "
+            "WHERE error IS NOT NULL OR (paket_durum IN (-1, 1)) IS NOT TRUE ORDER BY wanted.id"
+        )
 
     def in_progress(self) -> "array[int]":
         """Return the wanted ids with a record that is not final, sorted."""
-        condition = f"checked_at IS NOT NULL AND (paket_durum IN ({_FINAL})) IS NOT TRUE"
-        return self._wanted(f"JOIN gonderim USING (id) WHERE {condition}")
+        return self._ids(
+            "SELECT id FROM wanted JOIN gonderim USING (id) "
+            "WHERE checked_at IS NOT NULL AND (paket_durum IN (-1, 1)) IS NOT TRUE ORDER BY id"
+        )
 
-    def wanted(self) -> "array[int]":
-        """Return all wanted ids, sorted."""
-        return self._wanted("")
+    def take(self, result: GonderimResult) -> None:
+        """Take the answer of a lookup, for the next `save`."""
+        self._taken.append(result)
 
-    def add(self, result: GonderimResult) -> None:
-        """Take the answer of a lookup, for the next `commit`."""
-        self._added.append(result)
-
-    def commit(self) -> None:
-        """Save the answers since the last commit. An error keeps the packet's earlier record."""
-        added, self._added = self._added, []
-        if not added:
+    def save(self) -> None:
+        """Commit the answers that were taken. An error keeps the packet's earlier record."""
+        taken, self._taken = self._taken, []
+        if not taken:
             return
         checked_at = now()
         with self._transaction():
-            for has_record, group in groupby(added, lambda result: result.ok):
+            for has_record, group in groupby(taken, lambda result: result.ok):
                 if has_record:
                     rows = (record_row(result.unwrap(), checked_at) for result in group)
                     self._db.executemany(_SAVE_RECORD, rows)
@@ -326,10 +326,9 @@ class Store:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _wanted(self, condition: str) -> "array[int]":
+    def _ids(self, query: str) -> "array[int]":
         with self._errors():
-            rows = self._db.execute(f"SELECT wanted.id FROM wanted {condition} ORDER BY 1")
-            return array("q", (row[0] for row in rows))
+            return array("q", (row[0] for row in self._db.execute(query)))
 
     def _relative(self, path: Path) -> str:
         """Return the path from the store's folder, so that a folder with both can be moved."""

@@ -8,7 +8,6 @@ from bisect import bisect_left
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from vairosms_async import GonderimResult
@@ -45,16 +44,14 @@ class Stream:
         out: ``-`` or the path of a pipe.
         rows: FILE's rows.
         store: What is known of their packets.
-
-    Attributes:
-        waits: Whether `take` keeps the rows of packets in progress, for a later answer.
+        waits: Whether the rows of packets in progress wait for a later answer. Also an attribute.
 
     Raises:
         CommandError: OUT cannot be opened.
     """
 
-    def __init__(self, out: str, rows: Input, store: Store) -> None:
-        self.waits: bool = False
+    def __init__(self, out: str, rows: Input, store: Store, *, waits: bool) -> None:
+        self.waits: bool = waits
         self._name = "stdout" if out in _STDOUT else out
         self._input = rows
         self._store = store
@@ -70,12 +67,7 @@ class Stream:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         os.close(self._fd)
 
     def write_known(self, to_ask: "array[int]") -> None:
@@ -114,7 +106,7 @@ class Stream:
         self._complete += self._asked.pop(int(result.id), [])
 
     def save(self) -> None:
-        """Write the rows that are complete. The store must have committed their answers.
+        """Write the rows that are complete. The store must have saved their answers.
 
         Raises:
             CommandError: OUT cannot be written.
