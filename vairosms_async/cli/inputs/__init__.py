@@ -34,6 +34,8 @@ class Input:
     Attributes:
         columns: The header, as wide as the widest row; ``("id",)`` for a text FILE.
         total: Number of rows, with those that have no id.
+        bad_rows: Number of rows with a `Row.problem`.
+        first_bad_row: The first of them, or None.
         is_typed: Whether a str is text, even if it looks like a number. False for text and CSV,
             whose cells are all str.
     """
@@ -41,6 +43,8 @@ class Input:
     def __init__(self, table: Table, *, is_typed: bool) -> None:
         self.is_typed: bool = is_typed
         self.total: int = 0
+        self.bad_rows: int = 0
+        self.first_bad_row: Row | None = None
         self._spool: Any = tempfile.TemporaryFile()  # noqa: SIM115 (`close` closes it)
         try:
             width = self._write(read_rows(table))
@@ -82,6 +86,10 @@ class Input:
         width = 0
         while batch := list(islice(rows, _ROWS_PER_BATCH)):
             self.total += len(batch)
+            bad_rows = [fields for fields in batch if fields[-1] is not None]
+            self.bad_rows += len(bad_rows)
+            if bad_rows and self.first_bad_row is None:
+                self.first_bad_row = Row(*bad_rows[0])
             width = max(width, *(len(cells) for _, cells, _, _, _ in batch))
             try:
                 pickle.dump(batch, self._spool)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
 from vairosms_async.cli.inputs import Input, Row, printable
-from vairosms_async.cli.store import Known
+from vairosms_async.cli.known import Known
 
 from .columns import PANEL_COLUMNS
 from .csv import write_csv
@@ -71,7 +71,13 @@ def check_output(path: str, format_: Format, input_: Input) -> None:
         raise _failure(path, exc) from None
 
 
-def write_output(path: str, format_: Format, input_: Input, known: Lookup) -> None:
+def write_output(
+    path: str,
+    format_: Format,
+    input_: Input,
+    known: Lookup,
+    on_complete: Callable[[Path], None] = lambda _: None,
+) -> None:
     """Write OUT: FILE's rows in FILE's order, each with what is known of its packet.
 
     Args:
@@ -79,12 +85,13 @@ def write_output(path: str, format_: Format, input_: Input, known: Lookup) -> No
         format_: The format.
         input_: FILE.
         known: Returns what is known of some packets (at most 500), by id.
+        on_complete: Called with the path of the complete temporary file, before it replaces OUT.
 
     Raises:
         OutputError: OUT cannot be written. It is as it was before.
     """
     try:
-        with _replacing(path) as file:
+        with _replacing(path, on_complete) as file:
             _WRITERS[format_](file, input_, _results(input_, known))
     except OSError as exc:
         raise _failure(path, exc) from None
@@ -128,7 +135,7 @@ def _open_beside(target: Path) -> BinaryIO:
 
 
 @contextmanager
-def _replacing(path: str) -> Generator[BinaryIO]:
+def _replacing(path: str, on_complete: Callable[[Path], None]) -> Generator[BinaryIO]:
     """Open a temporary file, and at the end of the block put it in the place of OUT."""
     target = _target(path)
     temporary = _temporary(target)
@@ -140,6 +147,7 @@ def _replacing(path: str) -> Generator[BinaryIO]:
                 os.fsync(file.fileno())
         with _if_supported(), suppress(FileNotFoundError):
             shutil.copymode(target, temporary)
+        on_complete(temporary)
         try:
             temporary.replace(target)
         except OSError as exc:

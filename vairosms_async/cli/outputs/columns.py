@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from vairosms_async import VairoSMSInvalidIdError
 from vairosms_async.cli.inputs import Cell, Row
-from vairosms_async.cli.store import Known
+from vairosms_async.cli.known import Known
 
 PANEL_COLUMNS: Final = (
     "paket_durum", "durum", "sms_baslik", "numara_toplam", "kredi_toplam", "created_at",

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from vairosms_async import gonderim_to_dict
 from vairosms_async.cli.inputs import Input, Row
-from vairosms_async.cli.store import Known
+from vairosms_async.cli.known import Known
 
 from .columns import find_error, write_period
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Final
 
 from vairosms_async import PaketDurum
 from vairosms_async.cli.inputs import Cell, Input, Row
-from vairosms_async.cli.store import Known
+from vairosms_async.cli.known import Known
 
 from .columns import PANEL_COLUMNS, header, panel_cells, write_period
 from .numbers import MAX_EXACT, is_plain_number
