@@ -67,8 +67,8 @@ def _find_sheet(workbook: CalamineWorkbook, name: str | None) -> CalamineSheet:
 
 def _unreadable() -> InputError:
     return InputError(
-        "it is no workbook, or a damaged one, or has a password. Open it in Excel and save a copy as "
-        ".xlsx without a password"
+        "it is no workbook, or a damaged one, or has a password. Open it in Excel and save a copy "
+        "as .xlsx without a password"
     )
 
 

@@ -33,7 +33,7 @@ Lookup = Callable[[Iterable[int]], Mapping[int, Known]]
 
 _ROWS_PER_LOOKUP = 500
 
-_IN_USE = ". If Excel has it open, close it, then run the same command with --offline"
+_IN_USE = ". If Excel has it open, close it"
 
 _Writer = Callable[[BinaryIO, Input, Iterable[tuple[Row, Known | None]]], None]
 _WRITERS: dict[Format, _Writer] = {"jsonl": write_jsonl, "csv": write_csv, "xlsx": write_xlsx}
@@ -102,7 +102,7 @@ def _check_existing(path: str, target: Path) -> None:
         with target.open("r+b"):  # raises OSError for a folder and for a read-only file
             pass
     except PermissionError as exc:
-        raise _failure(path, exc, ". If Excel has it open, close it") from None
+        raise _failure(path, exc, _IN_USE) from None
     if not target.is_file():
         raise OutputError(f"Cannot write {printable(path)}: it is not a file")
 

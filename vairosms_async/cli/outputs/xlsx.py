@@ -115,7 +115,7 @@ class _Sheet:
         elif isinstance(value, timedelta) and value < timedelta(0):
             self._write_text(row, column, write_period(value))
         elif isinstance(value, date) and value.year < 1900:
-            self._write_text(row, column, value.isoformat())
+            self._write_text(row, column, str(value))
         elif value is not None:
             self._sheet.write_datetime(row, column, value, self._times[type(value)])
 
