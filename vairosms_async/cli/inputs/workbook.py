@@ -36,13 +36,14 @@ def read_workbook(data: bytes, column: str | None, sheet: str | None) -> Table:
     try:
         with CalamineWorkbook.from_filelike(io.BytesIO(data)) as workbook:
             rows = _rows(_find_sheet(workbook, sheet))
-    except CalamineError:
-        raise _unreadable() from None
     except BaseException as exc:
         # calamine panics at some damaged files. The class of that exception cannot be imported.
-        if type(exc).__name__ == "PanicException":
-            raise _unreadable() from None
-        raise
+        if not isinstance(exc, CalamineError) and type(exc).__name__ != "PanicException":
+            raise
+        raise InputError(
+            "it is no workbook, or a damaged one, or has a password. Open it in Excel and save a "
+            "copy as .xlsx without a password"
+        ) from None
     header = next((cells for _, cells, _ in rows if not all(map(is_blank, cells))), [""])
     columns = tuple("" if cell is None else str(cell) for cell in header)
     if column is None:
@@ -63,13 +64,6 @@ def _find_sheet(workbook: CalamineWorkbook, name: str | None) -> CalamineSheet:
     if name not in workbook.sheet_names:
         raise InputError(f"no sheet {printable(name)!r}. Sheets: {listed(workbook.sheet_names)}")
     return workbook.get_sheet_by_name(name)
-
-
-def _unreadable() -> InputError:
-    return InputError(
-        "it is no workbook, or a damaged one, or has a password. Open it in Excel and save a copy "
-        "as .xlsx without a password"
-    )
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[RawRow]:

@@ -1,5 +1,6 @@
 """OUT as an Excel workbook."""
 
+import io
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
@@ -52,7 +53,8 @@ def write_xlsx(file: BinaryIO, input_: Input, results: Iterable[tuple[Row, Known
 
     with tempfile.TemporaryDirectory(prefix="vairosms-", ignore_cleanup_errors=True) as folder:
         options = {"constant_memory": True, "tmpdir": folder, "use_zip64": True}
-        workbook: Any = xlsxwriter.Workbook(file, options)
+        target: Any = _Target(file)
+        workbook: Any = xlsxwriter.Workbook(target, options)
         sheet = _Sheet(workbook, is_typed=input_.is_typed)
         try:
             sheet.write_header(header(input_.columns), _widths(input_))
@@ -64,6 +66,24 @@ def write_xlsx(file: BinaryIO, input_: Input, results: Iterable[tuple[Row, Known
             raise error from None
         finally:
             sheet.close()
+            target.release()
+
+
+class _Target:
+    """The file that the workbook is written to.
+
+    If an error stops the workbook, it writes once more when Python deletes it. `release` makes it
+    write to memory, because the file is closed by then, or its disk is full.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._use(file)
+
+    def release(self) -> None:
+        self._use(io.BytesIO())
+
+    def _use(self, file: BinaryIO) -> None:
+        self.flush, self.seek, self.tell, self.write = file.flush, file.seek, file.tell, file.write
 
 
 class _Sheet:
@@ -90,34 +110,38 @@ class _Sheet:
 
     def write_row(self, number: int, row: Row, known: Known | None, width: int) -> None:
         for column, cell in enumerate(row.cells):
-            if not self._is_typed and isinstance(cell, str) and is_plain_number(cell):
-                self._write(number, column, int(cell))
-            elif cell is not None:
-                self._write(number, column, cell)
+            is_number = not self._is_typed and isinstance(cell, str) and is_plain_number(cell)
+            self._write(number, column, int(str(cell)) if is_number else cell)
         for column, cell in enumerate(panel_cells(row, known), width):
-            if cell is not None:
-                self._write(number, column, cell)
-        if known is not None and known.gonderim is not None:
+            self._write(number, column, cell)
+        if known is not None and known.gonderim is not None:  # once more, with its colour
             durum = known.gonderim.paket_durum
             self._write_text(number, width + _DURUM, durum.name, self._colours.get(durum))
 
-    def _write(self, row: int, column: int, value: Cell) -> None:
-        if isinstance(value, str):
-            self._write_text(row, column, value)
-        elif isinstance(value, bool):
-            self._sheet.write_boolean(row, column, value)
-        elif isinstance(value, int | float):
-            if isinstance(value, int) and abs(value) > MAX_EXACT:
-                self._write_text(row, column, str(value))
-            else:
-                is_long = isinstance(value, int) and abs(value) >= _SHOWN_WITH_EXPONENT
-                self._sheet.write_number(row, column, value, self._whole if is_long else None)
-        elif isinstance(value, timedelta) and value < timedelta(0):
-            self._write_text(row, column, write_period(value))
-        elif isinstance(value, date) and value.year < 1900:
-            self._write_text(row, column, str(value))
-        elif value is not None:
-            self._sheet.write_datetime(row, column, value, self._times[type(value)])
+    def _write(self, row: int, column: int, cell: Cell) -> None:
+        if cell is None:
+            return
+        if isinstance(cell, str):
+            self._write_text(row, column, cell)
+        elif isinstance(cell, bool):
+            self._sheet.write_boolean(row, column, cell)
+        elif isinstance(cell, float):
+            self._sheet.write_number(row, column, cell)
+        elif isinstance(cell, int):
+            self._write_int(row, column, cell)
+        elif isinstance(cell, timedelta) and cell < timedelta(0):
+            self._write_text(row, column, write_period(cell))
+        elif isinstance(cell, date) and cell.year < 1900:
+            self._write_text(row, column, str(cell))
+        else:
+            self._sheet.write_datetime(row, column, cell, self._times[type(cell)])
+
+    def _write_int(self, row: int, column: int, number: int) -> None:
+        if abs(number) > MAX_EXACT:
+            self._write_text(row, column, str(number))
+        else:
+            style = self._whole if abs(number) >= _SHOWN_WITH_EXPONENT else None
+            self._sheet.write_number(row, column, number, style)
 
     def _write_text(self, row: int, column: int, text: str, style: Any = None) -> None:
         # XML cannot contain half of a surrogate pair.
@@ -127,8 +151,7 @@ class _Sheet:
 
     def close(self) -> None:
         """Close the temporary file, which the workbook leaves open if an error stops it."""
-        if self._sheet.row_data_fh is not None:
-            self._sheet.row_data_fh.close()
+        self._sheet.row_data_fh.close()
 
 
 def _widths(input_: Input) -> Iterator[int]:
