@@ -123,15 +123,16 @@ async def open_client(
             session=session,
             max_concurrency=max_concurrency,
             timeout=timeout,
-            rate_limiter=_rate_limiter(rate),
+            rate_limiter=rate_limiter(rate),
         )
         yield await stack.enter_async_context(client)
 
 
-def _rate_limiter(rate: float | None) -> AsyncLimiter | None:
+def rate_limiter(rate: float | None) -> AsyncLimiter | None:
+    """Return a limiter to a number of requests per second, spread evenly. None: no limit."""
     if rate is None:
         return None
-    at_once = max(1.0, rate / 20)  # the requests of 1/20 s, so that they are spread evenly
+    at_once = max(1.0, rate / 20)  # the requests of 1/20 s
     return AsyncLimiter(at_once, at_once / rate)
 
 
