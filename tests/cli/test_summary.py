@@ -34,7 +34,7 @@ def test_summary_counts_rows_without_an_id_and_packets_that_were_not_looked_up(s
     summary = attrs.evolve(summary, packets=190, unknown=90)
     show_summary(out, "Checked 200 rows", summary, [], bad_rows=10, bad_line=7)
     assert re.search(r"  not looked up +90  45\.0% ", printed(out))
-    assert "  rows without a packet id 10   5.0% █ e.g. line 7\n" in printed(out)
+    assert "  rows without a packet id 10   5.0% ██ e.g. line 7\n" in printed(out)
 
 
 def test_summary_of_no_rows_shows_only_the_credits(summary):

@@ -145,7 +145,7 @@ class Bulk:
 
     def _check_out_is_ours(self, store: Store | None) -> None:
         out = Path(os.path.realpath(self.out))
-        if self.overwrite or is_stream(self.out) or not out.exists():
+        if self.overwrite or is_stream(self.out) or not out.is_file():
             return
         if store is None or not store.has_written(out):
             raise self._error(

@@ -76,25 +76,30 @@ class Stream:
         Args:
             to_ask: The sorted ids to look up. Their rows are not written.
         """
-        rows = (row for row in self._input.rows() if not _contains(to_ask, row.id))
+        rows = (row for row in self._input.rows() if _find(to_ask, row.id) is None)
         while batch := list(islice(rows, MAX_BATCH)):
             self._write(batch)
 
     async def ids(
         self, to_ask: "array[int]", make_room: Callable[[], Awaitable[None]]
     ) -> AsyncGenerator[int]:
-        """Yield the ids to look up, in FILE's order. Rows with the same id share one lookup.
+        """Yield each of the ids to look up once, in the order of FILE's rows.
 
         Args:
             to_ask: The sorted ids to look up.
             make_room: Awaited for each row, so that memory is bounded.
         """
+        was_asked = bytearray(len(to_ask))
         for row in self._input.rows():
-            if row.id is None or not _contains(to_ask, row.id):
+            position = _find(to_ask, row.id)
+            if row.id is None or position is None:
                 continue
             if row.id in self._asked:
                 self._asked[row.id].append(row)
+            elif was_asked[position]:
+                self._complete.append(row)
             else:
+                was_asked[position] = True
                 self._asked[row.id] = [row]
                 yield row.id
             await make_room()
@@ -133,8 +138,9 @@ class Stream:
         return CommandError(f"{self._name}: {reason}", STOPPED)
 
 
-def _contains(ids: "array[int]", id: int | None) -> bool:
+def _find(ids: "array[int]", id: int | None) -> int | None:
+    """Return the position of an id in a sorted array, or None."""
     if id is None:
-        return False
+        return None
     position = bisect_left(ids, id)
-    return position < len(ids) and ids[position] == id
+    return position if position < len(ids) and ids[position] == id else None
