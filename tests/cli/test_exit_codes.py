@@ -55,7 +55,7 @@ def test_the_exit_code_says_how_a_command_ended(panel, folder, code, args, setti
 def test_the_exit_code_says_how_a_bulk_run_ended(panel, folder, code, given, args, settings):
     """`test_kill` tests the exit codes of a run that a signal ends."""
     Path("ids").write_bytes(given)
-    ran = run_vairosms("bulk", "ids", "-o", "out", *args, panel=panel, settings=settings)
+    ran = run_vairosms("bulk", "ids", "-o", "out.csv", *args, panel=panel, settings=settings)
     assert ran.code == code, ran.err
 
 

@@ -21,7 +21,7 @@ def test_the_key_is_in_no_output_file_or_process_listing(panel, folder):
     with Path("ids").open("a") as ids:
         ids.write(f"{KEY}\nx{KEY}y\n")
     child = start_vairosms(
-        "bulk", "ids", "-o", "out", "--api-key-file", "key", "--timeout", "3",
+        "bulk", "ids", "-o", "out.csv", "--api-key-file", "key", "--timeout", "3",
         panel=panel, settings={"VAIROSMS_API_KEY": None, "PYTHONASYNCIODEBUG": "1"},
     )  # fmt: skip
     wait_until(lambda: panel.requests > 50)
@@ -53,7 +53,7 @@ def test_a_traceback_with_local_variables_has_no_key(panel, folder):
     )
     write_ids(range(1, 11))
     ran = run_vairosms(
-        "bulk", "ids", "-o", "out", panel=panel, settings={"PYTHONPATH": str(folder)}
+        "bulk", "ids", "-o", "out.csv", panel=panel, settings={"PYTHONPATH": str(folder)}
     )
     assert ran.code == 1
     assert "KeyError: 'a bug'" in ran.err
