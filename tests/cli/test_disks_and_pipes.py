@@ -24,30 +24,56 @@ pytestmark = [pytest.mark.slow, linux]
 @pytest.fixture(scope="module")
 def module_panel():
     with Panel(packets=3000, settle_time=0.0, latency=(0.005, 0.015)) as panel:
+        for gonderim_id in range(1, 3001):
+            panel.add_gonderim(gonderim_id)  # all are final
         yield panel
 
 
-ON_SMALL_DISK = ("unshare", "-rm", "sh", "-c")
-"""A shell with a file system of its own, on which a small disk can be mounted."""
-
-
-@pytest.mark.parametrize("out", OUTS)
-@pytest.mark.parametrize("blocks", [60, 250], ids=["of the store", "of OUT"])
-def test_a_file_size_limit_loses_nothing(panel, folder, out, blocks):
-    """The kernel refuses the write that would exceed the limit, of the store or of OUT."""
-    ids = [n % 1000 + 1 for n in range(4000)]
-    write_ids(ids)
-    before = ("sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh")
-    ran = run_vairosms("bulk", "ids", "-o", out, panel=panel, before=before)
+def check_nothing_is_lost(panel, ran, store, out, ids):
+    """Check the run that a full disk ended, and that the same command completes it."""
     assert ran.code == 4, ran.err
     assert ran.err.count("Error: ") == 1
     assert ran.err.endswith("Run the same command again to continue.\n")
     assert not Path(out).exists()
-    final, asked = final_ids(f"{out}.db"), panel.requests_by_id.copy()
+    final, asked = final_ids(store), panel.requests_by_id.copy()
     assert final
-    assert run_vairosms("bulk", "ids", "-o", out, panel=panel).code == 0
+    assert f"{len(final):,} of 1,000 packets are looked up." in ran.err
+    assert run_vairosms("bulk", "ids", "-o", out, "--store", store, panel=panel).code == 0
     check_complete(out, ids)
     assert all(panel.requests_by_id[gonderim_id] == asked[gonderim_id] for gonderim_id in final)
+
+
+@pytest.mark.parametrize("out", OUTS)
+@pytest.mark.parametrize(
+    ("rows", "blocks"), [(1000, 120), (4000, 270)], ids=["of the store", "of OUT"]
+)
+def test_a_file_size_limit_loses_nothing(panel, folder, out, rows, blocks):
+    """The kernel refuses the write that would exceed the limit."""
+    ids = [n % 1000 + 1 for n in range(rows)]
+    write_ids(ids)
+    before = ("sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh")
+    ran = run_vairosms("bulk", "ids", "-o", out, panel=panel, before=before)
+    check_nothing_is_lost(panel, ran, f"{out}.db", out, ids)
+
+
+@pytest.mark.parametrize("out", OUTS)
+@pytest.mark.parametrize("size", ["80k", "280k"], ids=["for the store", "for OUT"])
+def test_a_full_disk_loses_nothing(panel, folder, out, size):
+    """The disk is a file system in memory, which is copied before it disappears."""
+    ids = [n % 1000 + 1 for n in range(10_000)]
+    write_ids(ids)
+    Path("disk").mkdir()
+    script = (
+        f"mount -t tmpfs -o size={size} tmpfs disk || exit 99; "
+        '"$@"; code=$?; cp -a disk kept; exit $code'
+    )
+    sudo = () if os.geteuid() == 0 else ("sudo", "--non-interactive", "--preserve-env")
+    before = (*sudo, "unshare", "--mount", "sh", "-c", script, "sh")
+    ran = run_vairosms("bulk", "ids", "-o", f"disk/{out}", panel=panel, before=before)
+    assert not list(Path("kept").glob(".*")), "a temporary file is left"
+    check_nothing_is_lost(panel, ran, f"kept/{out}.db", out, ids)
+
+
 @pytest.mark.parametrize(
     "args", [["bulk", "ids", "-o", "-", "-q"], ["get", "--json", "52", "61"]], ids=["bulk", "get"]
 )

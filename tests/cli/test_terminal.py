@@ -44,8 +44,8 @@ def test_bulk_shows_a_bar(panel, folder, size):
     assert "\x1b[32m" in text  # SONLANDI in green
     assert "\x1b[?25l" in text  # hides the cursor, and shows it again
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
-    assert "Checked 800 lines in 0:0" in text
-    assert "Results: out" in text
+    assert "Checked 800 rows in 0:0" in text
+    assert "Results: out.csv" in text
 
 
 def test_no_bar_if_results_go_to_the_terminal(panel, folder):
@@ -53,7 +53,7 @@ def test_no_bar_if_results_go_to_the_terminal(panel, folder):
     assert code == 0
     assert text.count('"checked_at"') == 800
     assert "━" not in text
-    assert "Checked 800 lines" in text
+    assert "Checked 800 rows" in text
 
 
 def test_no_color_disables_colours(panel, folder):
@@ -86,7 +86,7 @@ def test_output_fits_the_encoding_of_stdout(panel, encoding):
 
 
 @posix
-def test_ctrl_c_prints_how_to_resume(panel, folder):
+def test_ctrl_c_says_how_to_continue(panel, folder):
     write_ids(range(1, 801))
     child = pexpect.spawn(
         VAIROSMS[0], [*VAIROSMS[1:], "bulk", "ids", "-o", "out.csv", "--rate", "100"],
@@ -94,8 +94,9 @@ def test_ctrl_c_prints_how_to_resume(panel, folder):
     )  # fmt: skip
     child.expect("/800")
     child.sendintr()
-    child.expect("To go on:")
-    child.expect("vairosms bulk ids -o out --rate 100 --resume")
+    child.expect("Interrupted.")
+    child.expect("of 800 packets are looked up.")
+    child.expect("Run the same command again to continue.")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 130

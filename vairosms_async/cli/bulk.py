@@ -83,7 +83,7 @@ class Bulk:
         if self.signals.received:
             say("Interrupted.")
         if self._has_begun and self._store_path() is not None:
-            done = self._settled + (self._lookups.answered if self._lookups else 0)
+            done = self._settled + (self._lookups.saved if self._lookups else 0)
             say(f"{done:,} of {counted(self._packets, 'packet')} are looked up.")
             say("Run the same command again to continue.")
 

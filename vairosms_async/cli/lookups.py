@@ -58,6 +58,7 @@ class Lookups:
 
     Attributes:
         answered: Number of answers.
+        saved: Number of answers that the sinks have saved.
         states: Number of records by state.
         failed: Number of failed lookups.
         waiting: Number of packets that are being polled.
@@ -67,6 +68,7 @@ class Lookups:
     show: "Callable[[Lookups], None]"
     max_failures: int = 0
     answered: int = field(init=False, default=0)
+    saved: int = field(init=False, default=0)
     states: Counter[PaketDurum] = field(init=False, factory=Counter[PaketDurum])
     failed: int = field(init=False, default=0)
     waiting: int = field(init=False, default=0)
@@ -125,8 +127,9 @@ class Lookups:
     async def _ask(self, look_up: LookUp, ids: Ids) -> None:
         async with aclosing(look_up(ids)) as results:
             async for result in results:
+                self._take(result)
                 self.answered += 1
-                await self._take(result)
+                await self.make_room()
                 self._check_panel(result.error)
 
     async def _wait(self, client: VairoSMSClient, ids: list[int], timeout: float | None) -> None:
@@ -134,17 +137,17 @@ class Lookups:
         self.states = Counter({d: count for d, count in self.states.items() if d.is_final})
         async with aclosing(client.wait_gonderimler(ids, timeout=timeout)) as results:
             async for result in results:
+                self._take(_last_answer(result))
                 self.waiting -= 1
-                await self._take(_last_answer(result))
+                await self.make_room()
 
-    async def _take(self, result: GonderimResult) -> None:
+    def _take(self, result: GonderimResult) -> None:
         if result.gonderim is None:
             self.failed += 1
         else:
             self.states[result.gonderim.paket_durum] += 1
         for sink in self.sinks:
             sink.take(result)
-        await self.make_room()
 
     async def _tick(self) -> None:
         while True:
@@ -162,8 +165,10 @@ class Lookups:
             await asyncio.shield(self._saving)
 
     def _save_sinks(self) -> None:
+        answered = self.answered
         for sink in self.sinks:
             sink.save()
+        self.saved = answered
 
     def _check_panel(self, error: VairoSMSError | None) -> None:
         if error is None:
