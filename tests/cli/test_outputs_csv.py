@@ -168,7 +168,7 @@ def test_writes_cells_of_sheets_for_excel(cell, written):
 
 
 def test_a_text_longer_than_a_cell_is_truncated(tmp_path):
-    """Excel would put the rest, which can look like a formula, into a cell of its own."""
+    """Excel would put the rest, which can look like a formula, into another cell."""
     row = row_of(tmp_path, titled("x" * MAX_CELL + "=1+1"))
     assert row["sms_baslik"] == "x" * MAX_CELL
     assert len(write_cell("0" * MAX_CELL)) == MAX_CELL

@@ -104,7 +104,7 @@ class _Parser:
         return next(self._next_lines(1), None)
 
     def skip(self, count: int) -> None:
-        """Go on to a later line."""
+        """Move past some lines, which `peek` or `parse` has read."""
         for _ in range(count):
             self._ahead.popleft()
         self.number += count

@@ -44,7 +44,7 @@ def read_rows(table: Table) -> Iterator[RowFields]:
 
 
 def parse_id(text: str) -> int | str:
-    """Parse an id. Return the reason, one line, if there is none.
+    """Parse an id. If that is not possible, return the reason in one line.
 
     ``52.0`` and ``52,0``, which spreadsheets write for 52, are ids. ``52.000`` is not: it can be 52
     or 52,000.
