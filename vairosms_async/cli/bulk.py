@@ -229,14 +229,13 @@ class Bulk:
             if not is_stream(self.out):
                 notes.append(f"Results: {self.out}")
             title = f"Checked {counted(rows.total, 'row')} {pace}"
-            bad_line = rows.first_bad_row and rows.first_bad_row.line
             show_summary(
                 console(stderr=True),
                 title,
                 summary,
                 notes,
                 bad_rows=rows.bad_rows,
-                bad_line=bad_line,
+                bad_line=None if rows.first_bad_row is None else rows.first_bad_row.line,
             )
         has_failures = summary.errors or summary.unknown or rows.bad_rows
         return SOME_FAILED if has_failures else ALL_FOUND

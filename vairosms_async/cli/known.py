@@ -1,8 +1,9 @@
-"""What the store knows of one packet, as an object and as a row of its table ``gonderim``."""
+"""What the store knows of one packet, as an object and as a row of the table ``gonderim``."""
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from attrs import frozen
@@ -11,6 +12,7 @@ from vairosms_async import (
     Gonderim,
     GonderimLog,
     GonderimResult,
+    PaketDurum,
     VairoSMSError,
     gonderim_from_dict,
     gonderim_to_dict,
@@ -21,7 +23,6 @@ _FIELDS = (
     "ileri_tarih", "sonlanma_zamani", "gecerlilik_suresi", "log",
 )  # fmt: skip
 COLUMNS: Final = (*_FIELDS, "extra", "unreadable", "checked_at", "error", "error_message")
-_ZERO_DATE = "0000-00-00 00:00:00"
 
 
 @frozen
@@ -42,11 +43,6 @@ class Known:
     error_message: str | None
     checked_at: datetime | None
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether another lookup cannot change the answer."""
-        return self.error is None and self.gonderim is not None and self.gonderim.is_final
-
 
 def known_from(result: GonderimResult) -> Known:
     """Return what a store without an earlier answer would know after a lookup."""
@@ -60,72 +56,129 @@ def now() -> datetime:
     return datetime.now().astimezone().replace(microsecond=0)
 
 
-def hata_kodu(log: str | None) -> str:
-    """Return the panel's error code in a ``log`` column."""
-    mesaj = log and json.loads(log).get("mesaj")
-    return (isinstance(mesaj, str) and GonderimLog(mesaj=mesaj).hata_kodu) or "no reason given"
-
-
 def record_row(gonderim: Gonderim, checked_at: datetime) -> tuple[Any, ...]:
     """Return the row of a packet whose lookup found a record."""
-    fields = cast("Mapping[str, Any]", gonderim_to_dict(gonderim))
-    unreadable = dict(gonderim.unreadable)
-    row: list[Any] = []
-    for name in _FIELDS:
-        value = fields[name]
-        if name in gonderim.unreadable or value == _ZERO_DATE:
-            value = None
-        elif isinstance(value, dict):
-            value = _to_json(value)
-        elif not _fits(value):
-            unreadable[name] = value
-            value = None
-        row.append(value)
-    raw_fields = _to_json(gonderim.extra), _to_json(unreadable)
-    return (*row, *raw_fields, checked_at.isoformat(), None, None)
-
-
-def _fits(value: int | str | None) -> bool:
-    """Whether a SQLite column can hold a value: no integer of 65 bits, no lone surrogate."""
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return False
-    return not isinstance(value, int) or -(2**63) <= value < 2**63
+    # Not gonderim_to_dict, except for the rare log: that takes three times as long.
+    log = cast("Mapping[str, Any]", (gonderim.log and gonderim_to_dict(gonderim)["log"]) or {})
+    numbers = {
+        "paket_durum": gonderim.paket_durum.value,
+        "numara_toplam": gonderim.numara_toplam,
+        "kredi_toplam": gonderim.kredi_toplam,
+    }
+    unreadable = gonderim.unreadable
+    if not all(map(_fits, numbers.values())):
+        too_large = {name: number for name, number in numbers.items() if not _fits(number)}
+        unreadable = {**unreadable, **too_large}
+        numbers |= dict.fromkeys(too_large)
+    return (
+        gonderim.id,
+        numbers["paket_durum"],
+        gonderim.sms_baslik,
+        numbers["numara_toplam"],
+        numbers["kredi_toplam"],
+        _write_time(gonderim.created_at),
+        _write_time(gonderim.ileri_tarih),
+        _write_time(gonderim.sonlanma_zamani),
+        _write_period(gonderim.gecerlilik_suresi),
+        _write_json(log),
+        _write_json(gonderim.extra),
+        _write_json(unreadable),
+        checked_at.isoformat(),
+        None,
+        None,
+    )
 
 
 def error_row(result: GonderimResult) -> tuple[int, str, str]:
     """Return the columns ``id``, ``error`` and ``error_message`` of a failed lookup."""
     error = result.error or VairoSMSError("no answer")
-    message = str(error).encode(errors="replace").decode()
+    message = str(error).encode(errors="replace").decode()  # SQLite has no lone surrogates
     return int(result.id), type(error).__name__, message
 
 
-def _to_json(fields: Mapping[Any, Any]) -> str | None:
-    if not fields:
-        return None
-    text = json.dumps(dict(fields), ensure_ascii=False)
-    return text.encode(errors="backslashreplace").decode()  # a lone surrogate, as JSON escapes it
-
-
-def _from_json(text: str | None) -> Any:
-    return None if text is None else json.loads(text)
-
-
 def known_from_row(row: tuple[Any, ...]) -> Known:
-    """Return what a row with all columns says.
+    """Return what a row says.
+
+    Args:
+        row: The values of `COLUMNS`.
 
     Raises:
-        ValueError: Another program has written values that are none of ours.
+        ValueError: The row is not one of ours. Another program has changed it.
         TypeError: The same.
         VairoSMSResponseError: The same.
     """
     *fields, extra, unreadable, checked_at, error, message = row
-    if checked_at is None:
-        return Known(row[0], None, error, message, None)
+    gonderim = moment = None
+    if checked_at is not None:
+        moment = datetime.fromisoformat(checked_at)
+        gonderim = _read_record(fields, extra, unreadable)
+    return Known(row[0], gonderim, error, message, moment)
+
+
+def hata_kodu(log: str | None) -> str:
+    """Return the panel's error code in a ``log`` column, for the summary."""
+    mesaj = None if log is None else json.loads(log).get("mesaj")
+    code = GonderimLog(mesaj=mesaj).hata_kodu if isinstance(mesaj, str) else None
+    return code or "no reason given"
+
+
+def _read_record(fields: list[Any], extra: str | None, unreadable: str | None) -> Gonderim:
+    id, durum, sms_baslik, numara_toplam, kredi_toplam, *times, period, log = fields
+    if log is None and extra is None and unreadable is None:
+        # Not gonderim_from_dict: that takes three times as long.
+        created_at, ileri_tarih, sonlanma_zamani = map(_read_time, times)
+        return Gonderim(
+            id=id,
+            sms_baslik=sms_baslik,
+            numara_toplam=numara_toplam,
+            kredi_toplam=kredi_toplam,
+            sonlanma_zamani=sonlanma_zamani,
+            ileri_tarih=ileri_tarih,
+            gecerlilik_suresi=_read_period(period),
+            paket_durum=PaketDurum(durum),
+            created_at=created_at,
+        )
     record: dict[str, Any] = dict(zip(_FIELDS, fields, strict=True))
-    record["log"] = _from_json(record["log"])
-    record |= (_from_json(extra) or {}) | (_from_json(unreadable) or {})
-    moment = datetime.fromisoformat(checked_at)
-    return Known(row[0], gonderim_from_dict(record), error, message, moment)
+    record["log"] = log and json.loads(log)
+    for text in (extra, unreadable):
+        record |= {} if text is None else json.loads(text)
+    return gonderim_from_dict(record)
+
+
+def _fits(number: int | None) -> bool:
+    return number is None or number.bit_length() < 64
+
+
+def _write_time(time: datetime | None) -> str | None:
+    return None if time is None else str(time)
+
+
+def _read_time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+@lru_cache(maxsize=64)  # few different periods are in use
+def _write_period(period: timedelta | None) -> str | None:
+    if period is None:
+        return None
+    seconds, microseconds = divmod(abs(period) // timedelta(microseconds=1), 1_000_000)
+    fraction = f".{microseconds:06}" if microseconds else ""
+    hours, minutes = divmod(seconds // 60, 60)
+    sign = "-" if period < timedelta(0) else ""
+    return f"{sign}{hours:02}:{minutes:02}:{seconds % 60:02}{fraction}"
+
+
+@lru_cache(maxsize=64)
+def _read_period(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    hours, minutes, seconds = text.removeprefix("-").split(":")
+    period = timedelta(hours=int(hours), minutes=int(minutes), seconds=float(seconds))
+    return -period if text.startswith("-") else period
+
+
+def _write_json(fields: Mapping[str, Any]) -> str | None:
+    if not fields:
+        return None
+    text = json.dumps(dict(fields), ensure_ascii=False)
+    return text.encode(errors="backslashreplace").decode()  # a lone surrogate, as JSON escapes it

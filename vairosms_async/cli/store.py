@@ -28,21 +28,11 @@ _VERSIONS: tuple[tuple[str, ...], ...] = (
     (
         """
         CREATE TABLE gonderim (
-            id INTEGER PRIMARY KEY,
-            paket_durum INTEGER,
-            sms_baslik TEXT,
-            numara_toplam INTEGER,
-            kredi_toplam INTEGER,
-            created_at TEXT,
-            ileri_tarih TEXT,
-            sonlanma_zamani TEXT,
-            gecerlilik_suresi TEXT,
-            log TEXT,
-            extra TEXT,
-            unreadable TEXT,
-            checked_at TEXT,
-            error TEXT,
-            error_message TEXT
+            id INTEGER PRIMARY KEY, paket_durum INTEGER, sms_baslik TEXT,
+            numara_toplam INTEGER, kredi_toplam INTEGER,
+            created_at TEXT, ileri_tarih TEXT, sonlanma_zamani TEXT, gecerlilik_suresi TEXT,
+            log TEXT, extra TEXT, unreadable TEXT,
+            checked_at TEXT, error TEXT, error_message TEXT
         )
         """,
         "CREATE TABLE panel (base_url TEXT NOT NULL)",
@@ -52,7 +42,7 @@ _VERSIONS: tuple[tuple[str, ...], ...] = (
 """For each version, the statements that migrate a store of the version before it."""
 
 _SAVE_RECORD = (
-    f"INSERT OR REPLACE INTO gonderim ({', '.join(COLUMNS)}) "
+    f"INSERT OR REPLACE INTO gonderim ({', '.join(COLUMNS)}) "  # noqa: S608 (they are constants)
     f"VALUES ({', '.join('?' * len(COLUMNS))})"
 )
 _SAVE_ERROR = """
@@ -62,21 +52,21 @@ _SAVE_ERROR = """
 _NOT_SUPPORTED = {errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}
 """What network mounts answer to an operation that they do not have."""
 
+_NO_LOCKS = "SQLite cannot lock files there: put --store on a local disk"
 _REASONS: Mapping[int, str] = {
-    sqlite3.SQLITE_BUSY: "another run or program is using it. If none is, SQLite cannot lock files "
+    sqlite3.SQLITE_BUSY: "another run or program is using it. If not, SQLite cannot lock files "
     "there: put --store on a local disk",
-    sqlite3.SQLITE_PERM: "SQLite cannot lock files there: put --store on a local disk",
-    sqlite3.SQLITE_NOTADB: "not a store of vairosms: give another --store",
+    sqlite3.SQLITE_NOTADB: "not a store of vairosms: name another --store",
     sqlite3.SQLITE_CORRUPT: "the file is damaged: restore it, or delete it to ask for all packets",
     sqlite3.SQLITE_FULL: "No space left on device",
-    sqlite3.SQLITE_READONLY: "it cannot be written",
+    sqlite3.SQLITE_IOERR: "the disk cannot be read or written: is it full, or disconnected?",
+    sqlite3.SQLITE_PERM: _NO_LOCKS,
+    sqlite3.SQLITE_IOERR_LOCK: _NO_LOCKS,
+    sqlite3.SQLITE_IOERR_RDLOCK: _NO_LOCKS,
+    sqlite3.SQLITE_IOERR_UNLOCK: _NO_LOCKS,
+    sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK: _NO_LOCKS,
 }
-_LOCK_FAILURES = {
-    sqlite3.SQLITE_IOERR_LOCK,
-    sqlite3.SQLITE_IOERR_RDLOCK,
-    sqlite3.SQLITE_IOERR_UNLOCK,
-    sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK,
-}
+"""By SQLite's error code, why the store cannot be used and what to do."""
 
 
 class StoreError(Exception):
@@ -175,7 +165,7 @@ class Store:
     def in_progress(self) -> "array[int]":
         """Return the wanted ids with a record that is not final, sorted."""
         return self._ids(
-            "SELECT id FROM wanted JOIN gonderim USING (id) "
+            "SELECT id FROM wanted_gonderim "
             "WHERE checked_at IS NOT NULL AND (paket_durum IN (-1, 1)) IS NOT TRUE ORDER BY id"
         )
 
@@ -203,7 +193,7 @@ class Store:
         marks = ", ".join("?" * len(batch))
         with self._errors():
             rows = self._db.execute(
-                f"SELECT {', '.join(COLUMNS)} FROM gonderim WHERE id IN ({marks})",  # noqa: S608
+                f"SELECT {', '.join(COLUMNS)} FROM gonderim WHERE id IN ({marks})",  # noqa: S608 (they are constants)
                 batch,
             )
             try:
@@ -215,33 +205,29 @@ class Store:
         """Count the wanted packets."""
         with self._errors():
             [[packets]] = self._db.execute("SELECT count(*) FROM wanted")
-            [[unknown]] = self._db.execute(
-                "SELECT count(*) FROM wanted WHERE id NOT IN (SELECT id FROM gonderim)"
-            )
             # Not sum(), which fails above 2**63.
-            [[kredi]] = self._db.execute(
-                "SELECT total(kredi_toplam) FROM wanted JOIN gonderim USING (id)"
+            [[known, kredi]] = self._db.execute(
+                "SELECT count(*), total(kredi_toplam) FROM wanted_gonderim"
             )
             states = self._db.execute(
-                "SELECT paket_durum, count(*) FROM wanted JOIN gonderim USING (id) "
+                "SELECT paket_durum, count(*) FROM wanted_gonderim "
                 "WHERE error IS NULL AND paket_durum IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
             )
             reasons = self._db.execute(
-                "SELECT hata_kodu(log), count(*), min(id) FROM wanted JOIN gonderim USING (id) "
-                "WHERE error IS NULL AND paket_durum = ? GROUP BY 1 ORDER BY 2 DESC",
-                (PaketDurum.HATALI,),
+                "SELECT hata_kodu(log), count(*), min(id) FROM wanted_gonderim "
+                "WHERE error IS NULL AND paket_durum = -1 GROUP BY 1 ORDER BY 2 DESC"
             )
             errors = self._db.execute(
-                "SELECT error, count(*), min(id) FROM wanted JOIN gonderim USING (id) "
+                "SELECT error, count(*), min(id) FROM wanted_gonderim "
                 "WHERE error IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
             )
             return Summary(
-                packets,
-                {PaketDurum(durum): count for durum, count in states},
-                {reason: Kind(count, id) for reason, count, id in reasons},
-                {error: Kind(count, id) for error, count, id in errors},
-                unknown,
-                int(kredi),
+                packets=packets,
+                states={PaketDurum(durum): count for durum, count in states},
+                reasons={reason: Kind(count, id) for reason, count, id in reasons},
+                errors={error: Kind(count, id) for error, count, id in errors},
+                unknown=packets - known,
+                kredi_toplam=int(kredi),
             )
 
     def has_written(self, path: Path) -> bool:
@@ -297,13 +283,17 @@ class Store:
             self._db.execute("INSERT INTO panel VALUES (?)", (base_url,))
         elif row is not None and base_url not in (None, row[0]):
             raise StoreError(
-                f"{self.path}: the store of another panel, {row[0]}: give another --store, or "
+                f"{self.path}: the store of another panel, {row[0]}: name another --store, or "
                 "check VAIROSMS_BASE_URL"
             )
         self._db.execute("COMMIT")
         self._db.execute("PRAGMA journal_mode = DELETE")
         self._db.execute(f"PRAGMA synchronous = {synchronous}")
         self._db.execute("CREATE TEMP TABLE wanted (id INTEGER PRIMARY KEY)")
+        self._db.execute(
+            "CREATE TEMP VIEW wanted_gonderim AS "
+            "SELECT gonderim.* FROM wanted JOIN gonderim USING (id)"
+        )
 
     @contextmanager
     def _errors(self) -> Generator[None]:
@@ -311,8 +301,8 @@ class Store:
             yield
         except sqlite3.Error as exc:
             code = getattr(exc, "sqlite_errorcode", 0)
-            primary = sqlite3.SQLITE_PERM if code in _LOCK_FAILURES else code & 0xFF
-            raise StoreError(f"{self.path}: {_REASONS.get(primary, exc)}") from None
+            reason = _REASONS.get(code) or _REASONS.get(code & 0xFF) or exc
+            raise StoreError(f"{self.path}: {reason}") from None
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
