@@ -149,7 +149,7 @@ def test_protects_own_columns_from_excel(tmp_path):
 @pytest.mark.parametrize(
     ("cell", "written"),
     [
-        pytest.param(None, None, id="empty"),
+        pytest.param(None, "", id="empty"),
         pytest.param(52, "52", id="whole number"),
         pytest.param(-(10**15) + 1, "-999999999999999", id="negative number"),
         pytest.param(10**15, "\t1000000000000000", id="16 digits"),

@@ -49,11 +49,9 @@ def parse_id(text: str) -> int | str:
     ``52.0`` and ``52,0``, which spreadsheets write for 52, are ids. ``52.000`` is not: it can be 52
     or 52,000.
     """
-    if _CHANGED_BY_EXCEL.fullmatch(text):
-        return _CHANGED
     found = _ID.fullmatch(text)
     if found is None:
-        return _NOT_AN_ID
+        return _CHANGED if _CHANGED_BY_EXCEL.fullmatch(text) else _NOT_AN_ID
     digits = found[1].lstrip("0")
     if not digits:
         return _NOT_AN_ID
