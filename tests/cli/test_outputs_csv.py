@@ -84,6 +84,13 @@ def test_times_with_an_offset_are_those_of_istanbul(tmp_path):
     assert row["created_at"] == "2016-01-02 05:04:05"
 
 
+def test_the_last_time_that_python_has_is_written(tmp_path):
+    """Databases use it for "never"."""
+    never = dt.datetime.max.replace(tzinfo=dt.UTC)
+    row = row_of(tmp_path, known_of(attrs.evolve(FINISHED, sonlanma_zamani=never)))
+    assert row["sonlanma_zamani"] == "9999-12-31 23:59:59"
+
+
 def test_a_column_that_file_has_too_gets_a_prefix(tmp_path):
     first = write_out(tmp_path, "x.csv", KNOWN["found"], "durum;id\nx;52\n", "id")
     [row] = read_rows(first)
