@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.reading import read_file
+from tests.helpers import FIXTURES
 from tests.platforms import linux, posix
 from vairosms_async.cli.inputs import InputError, Row, read_input
 
@@ -138,6 +139,12 @@ def test_reads_stdin(give_stdin, data):
 def test_reads_a_column_of_stdin(give_stdin):
     give_stdin(OWN_COLUMNS.encode())
     assert [row.id for row in read_file("-", column="3")[1]] == [61, 52, 70]
+
+
+@posix
+def test_reads_a_workbook_from_stdin(give_stdin):
+    give_stdin((FIXTURES / "list.xls").read_bytes())
+    assert [row.id for row in read_file("-", column="Gönderim No")[1]] == [61, 52]
 
 
 @posix

@@ -108,8 +108,13 @@ def test_an_unclosed_quote_costs_only_its_own_line(rows, size):
 
 
 def test_a_field_above_the_csv_limit_costs_only_its_own_line():
-    data = b"id;ad\n52;" + b"x" * 200_000 + b"\n61;y\n"
-    assert ids_and_problems(data, "id") == [(2, "52;" + "x" * 96 + "…", UNREADABLE), (3, 61)]
+    data = b'id;ad\n52;"' + b"x" * 200_000 + b'"\n61;y\n'
+    assert ids_and_problems(data, "id") == [(2, '52;"' + "x" * 95 + "…", UNREADABLE), (3, 61)]
+
+
+def test_a_long_field_without_quotes_has_no_limit():
+    data = b"id;ad\n52;" + b"x" * 200_000 + b"\n"
+    assert read_bytes(data, "id") == [(2, ("52", "x" * 200_000), 52, "52", None)]
 
 
 @pytest.mark.parametrize(

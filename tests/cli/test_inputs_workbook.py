@@ -211,7 +211,7 @@ def test_rejects_a_workbook_that_cannot_be_read(tmp_path, data):
     with pytest.raises(InputError) as caught:
         read_input(str(tmp_path / "x.xlsx"), column="id")
     assert str(caught.value) == (
-        f"Cannot read {tmp_path}/x.xlsx: it is no workbook, or a damaged one, or has a password. "
+        f"Cannot read {tmp_path}/x.xlsx: not a workbook, or it is damaged or has a password. "
         "Open it in Excel and save a copy as .xlsx without a password"
     )
 

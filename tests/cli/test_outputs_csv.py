@@ -84,6 +84,13 @@ def test_times_with_an_offset_are_those_of_istanbul(tmp_path):
     assert row["created_at"] == "2016-01-02 05:04:05"
 
 
+def test_the_last_time_that_python_has_is_written(tmp_path):
+    """Databases use it for "never"."""
+    never = dt.datetime.max.replace(tzinfo=dt.UTC)
+    row = row_of(tmp_path, known_of(attrs.evolve(FINISHED, sonlanma_zamani=never)))
+    assert row["sonlanma_zamani"] == "9999-12-31 23:59:59"
+
+
 def test_a_column_that_file_has_too_gets_a_prefix(tmp_path):
     first = write_out(tmp_path, "x.csv", KNOWN["found"], "durum;id\nx;52\n", "id")
     [row] = read_rows(first)
@@ -149,7 +156,7 @@ def test_protects_own_columns_from_excel(tmp_path):
 @pytest.mark.parametrize(
     ("cell", "written"),
     [
-        pytest.param(None, None, id="empty"),
+        pytest.param(None, "", id="empty"),
         pytest.param(52, "52", id="whole number"),
         pytest.param(-(10**15) + 1, "-999999999999999", id="negative number"),
         pytest.param(10**15, "\t1000000000000000", id="16 digits"),
@@ -168,7 +175,7 @@ def test_writes_cells_of_sheets_for_excel(cell, written):
 
 
 def test_a_text_longer_than_a_cell_is_truncated(tmp_path):
-    """Excel would put the rest, which can look like a formula, into a cell of its own."""
+    """Excel would put the rest, which can look like a formula, into another cell."""
     row = row_of(tmp_path, titled("x" * MAX_CELL + "=1+1"))
     assert row["sms_baslik"] == "x" * MAX_CELL
     assert len(write_cell("0" * MAX_CELL)) == MAX_CELL

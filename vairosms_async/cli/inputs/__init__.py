@@ -29,15 +29,14 @@ class Input:
 
     Args:
         table: The header and the rows.
-        is_typed: Whether cells have a type of their own, as in a workbook.
+        is_typed: As the attribute.
 
     Attributes:
         columns: The header, as wide as the widest row; ``("id",)`` for a text FILE.
         total: Number of rows, with those that have no id.
         bad_rows: Number of rows with a `Row.problem`.
         first_bad_row: The first of them, or None.
-        is_typed: Whether a str is text, even if it looks like a number. False for text and CSV,
-            whose cells are all str.
+        is_typed: Whether cells have types, as in a workbook. In text and CSV each cell is a str.
     """
 
     def __init__(self, table: Table, *, is_typed: bool) -> None:

@@ -44,16 +44,14 @@ def read_rows(table: Table) -> Iterator[RowFields]:
 
 
 def parse_id(text: str) -> int | str:
-    """Parse an id. Return the reason, one line, if there is none.
+    """Parse an id. If that is not possible, return the reason in one line.
 
     ``52.0`` and ``52,0``, which spreadsheets write for 52, are ids. ``52.000`` is not: it can be 52
     or 52,000.
     """
-    if _CHANGED_BY_EXCEL.fullmatch(text):
-        return _CHANGED
     found = _ID.fullmatch(text)
     if found is None:
-        return _NOT_AN_ID
+        return _CHANGED if _CHANGED_BY_EXCEL.fullmatch(text) else _NOT_AN_ID
     digits = found[1].lstrip("0")
     if not digits:
         return _NOT_AN_ID

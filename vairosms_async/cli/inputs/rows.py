@@ -65,7 +65,7 @@ def is_blank(cell: Cell) -> bool:
 
 
 def find_column(column: str, columns: Sequence[str]) -> int | None:
-    """Return the index of a column by its name, or by its number from 1. None if there is none."""
+    """Return the index of a column by its name, or by its number from 1. None: not found."""
     if column.isdecimal():
         index = int(column) - 1
         return index if 0 <= index < len(columns) else None

@@ -41,8 +41,8 @@ def read_workbook(data: bytes, column: str | None, sheet: str | None) -> Table:
         if not isinstance(exc, CalamineError) and type(exc).__name__ != "PanicException":
             raise
         raise InputError(
-            "it is no workbook, or a damaged one, or has a password. Open it in Excel and save a "
-            "copy as .xlsx without a password"
+            "not a workbook, or it is damaged or has a password. Open it in Excel and save a copy "
+            "as .xlsx without a password"
         ) from None
     header = next((cells for _, cells, _ in rows if not all(map(is_blank, cells))), [""])
     columns = tuple("" if cell is None else str(cell) for cell in header)
@@ -67,8 +67,10 @@ def _find_sheet(workbook: CalamineWorkbook, name: str | None) -> CalamineSheet:
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[RawRow]:
+    if sheet.start is None:  # an empty sheet
+        return
     # calamine leaves out empty columns on the left, but not empty rows at the top.
-    left: Sequence[Cell] = [None] * sheet.start[1] if sheet.start else []
+    left: Sequence[Cell] = [None] * sheet.start[1]
     for number, cells in enumerate(sheet.iter_rows(), 1):
         yield number, [*left, *map(_cell, cells)], None
 

@@ -29,7 +29,7 @@ Format = Literal["jsonl", "csv", "xlsx"]
 FORMATS: Final[tuple[Format, ...]] = ("jsonl", "csv", "xlsx")
 
 Lookup = Callable[[Iterable[int]], Mapping[int, Known]]
-"""Returns what is known of packets, by id."""
+"""Returns the store's answers about packets, by id."""
 
 _ROWS_PER_LOOKUP = 500
 
@@ -78,13 +78,13 @@ def write_output(
     known: Lookup,
     on_complete: Callable[[Path], None] = lambda _: None,
 ) -> None:
-    """Write OUT: FILE's rows in FILE's order, each with what is known of its packet.
+    """Write OUT: FILE's rows in FILE's order, each with the store's answer about its packet.
 
     Args:
         path: OUT. If it is a symbolic link, the file that it points to is replaced.
         format_: The format.
         input_: FILE.
-        known: Returns what is known of some packets (at most 500), by id.
+        known: Returns the store's answers about packets (at most 500 per call), by id.
         on_complete: Called with the path of the complete temporary file, before it replaces OUT.
 
     Raises:

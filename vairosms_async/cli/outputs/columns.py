@@ -1,6 +1,7 @@
 """The columns that OUT adds to FILE's own, and their values."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -80,4 +81,6 @@ def write_period(period: timedelta) -> str:
 def _naive(time: datetime | None) -> datetime | None:
     if time is None or time.tzinfo is None:
         return time
-    return time.astimezone(_ISTANBUL).replace(tzinfo=None)
+    with suppress(OverflowError):  # the first or the last day that Python has
+        time = time.astimezone(_ISTANBUL)
+    return time.replace(tzinfo=None)

@@ -42,7 +42,7 @@ def write_xlsx(file: BinaryIO, input_: Input, results: Iterable[tuple[Row, Known
     Args:
         file: A new file; the workbook is written at its end.
         input_: FILE.
-        results: Its rows, with what is known of them.
+        results: Its rows with the store's answers.
 
     Raises:
         OSError: A file cannot be written: `file`, or one in the folder of temporary files.
