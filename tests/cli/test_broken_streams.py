@@ -91,7 +91,9 @@ def test_bulk_completes_out_with_a_broken_stderr(panel, folder, breakage):
 def test_bulk_completes_out_when_the_reader_of_stderr_leaves(panel, folder):
     write_ids(range(1, 1001))
     reading, writing = os.pipe()
-    child = start_vairosms("bulk", "ids", "-o", "out.csv", "--rate", "500", panel=panel, stderr=writing)
+    child = start_vairosms(
+        "bulk", "ids", "-o", "out.csv", "--rate", "500", panel=panel, stderr=writing
+    )
     os.close(writing)
     wait_until(lambda: panel.requests > 100)
     os.close(reading)
@@ -153,7 +155,9 @@ def test_a_signal_decides_the_exit_code_with_a_broken_stderr(panel, folder, brea
     [
         pytest.param("import sys; sys.modules['rich'] = None", 2, id="extra missing"),
         pytest.param(
-            "import vairosms_async.cli.store as s; del s.record_row", 1, id="exception with traceback"
+            "import vairosms_async.cli.store as s; del s.record_row",
+            1,
+            id="exception with traceback",
         ),
     ],
 )

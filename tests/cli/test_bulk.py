@@ -79,8 +79,7 @@ def test_a_signal_says_how_far_the_run_is_and_leaves_out_untouched(vairosms, pan
     ran = vairosms("bulk", "ids", "-o", "out.csv", kill_after=0.4)
     assert ran.code == 143
     assert ran.err.endswith(
-        "Interrupted.\n0 of 100 packets are looked up.\n"
-        "Run the same command again to continue.\n"
+        "Interrupted.\n0 of 100 packets are looked up.\nRun the same command again to continue.\n"
     )
     assert not Path("out.csv").exists()
 

@@ -22,9 +22,13 @@ from vairosms_async.cli.store import Store
         pytest.param("ids -o folder.csv", "folder.csv: Is a directory", id="OUT is a folder"),
         pytest.param("ids.csv -o ./ids.csv", "OUT is FILE", id="OUT is FILE"),
         pytest.param("ids.csv -o link.csv", "OUT is FILE", id="OUT is a link to FILE"),
-        pytest.param("ids -o out.txt", "out.txt must end in .jsonl, .csv or .xlsx", id="OUT is text"),
+        pytest.param(
+            "ids -o out.txt", "out.txt must end in .jsonl, .csv or .xlsx", id="OUT is text"
+        ),
         pytest.param("ids -o out.xls", "out.xls must end in .jsonl", id="OUT is an old workbook"),
-        pytest.param("ids -o no/out.csv", "No such file or directory", id="OUT in a missing folder"),
+        pytest.param(
+            "ids -o no/out.csv", "No such file or directory", id="OUT in a missing folder"
+        ),
         pytest.param(
             "ids -o loop.csv", "loop.csv: Too many levels of symbolic links", id="OUT is a loop"
         ),
@@ -52,7 +56,9 @@ from vairosms_async.cli.store import Store
         pytest.param(
             "ids -o out.csv --api-key-file x", "x: No such file or directory", id="missing key file"
         ),
-        pytest.param("ids -o out.csv --api-key-file empty", "holds no API key", id="empty key file"),
+        pytest.param(
+            "ids -o out.csv --api-key-file empty", "holds no API key", id="empty key file"
+        ),
         pytest.param("ids -o out.csv --api-key-file bytes", "not UTF-8 text", id="binary key file"),
         pytest.param(
             "ids -o out.csv --api-key-file words", "words contains whitespace", id="key of words"

@@ -43,9 +43,7 @@ def test_prints_a_line_every_five_seconds(clock):
             progress.stats = lambda: types.SimpleNamespace(retries=second)  # noqa: B023
             progress.update(lookups(second + 1, SONLANDI=second, DEVAM_EDIYOR=1, failed=2))
     lines = printed(out).splitlines()
-    assert lines[0] == (
-        "6/1,000, 1/s, 13:48 left; SONLANDI 5, DEVAM_EDIYOR 1, errors 2, retries 5"
-    )
+    assert lines[0] == ("6/1,000, 1/s, 13:48 left; SONLANDI 5, DEVAM_EDIYOR 1, errors 2, retries 5")
     assert len(lines) == 4
     assert progress.pace(20) == "0:20, 1/s"
 

@@ -130,7 +130,9 @@ LOCAL = ("bulk", "ids", "-o", "out.jsonl", "--scheduler", "local")
     [
         pytest.param(["--rate", "5"], "--rate cannot be combined with --scheduler", id="rate"),
         pytest.param(
-            ["--scheduler", "lokal"], 'Error: --scheduler must be "local" or an address', id="address"
+            ["--scheduler", "lokal"],
+            'Error: --scheduler must be "local" or an address',
+            id="address",
         ),
     ],
 )
