@@ -84,11 +84,7 @@ def query_store(path, query):
 
 def final_ids(path):
     """Return the ids whose final state a store has."""
-    if not Path(path).exists():
-        return set()
-    try:
-        rows = query_store(path, "SELECT id FROM gonderim WHERE paket_durum IN (-1, 1)")
-    except sqlite3.OperationalError as exc:
-        assert "no such table" in str(exc)  # killed before its first commit
-        return set()
+    if not query_store(path, "SELECT * FROM sqlite_master WHERE name = 'gonderim'"):
+        return set()  # the run was killed before its first commit
+    rows = query_store(path, "SELECT id FROM gonderim WHERE paket_durum IN (-1, 1)")
     return {gonderim_id for (gonderim_id,) in rows}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.helpers import Ran, write_ids
+from tests.cli.helpers import write_ids
 from tests.cli.results import OUTS, check_complete
 from tests.helpers import KEY
 from tests.platforms import posix

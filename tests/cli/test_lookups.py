@@ -14,7 +14,7 @@ from vairosms_async.cli.lookups import Lookups, in_thread
 
 
 class ListSink:
-    """Keeps what it takes, and moves it to `saved`."""
+    """Keeps the answers that it takes, and moves them to `saved`."""
 
     def __init__(self):
         self.taken, self.saved = [], []

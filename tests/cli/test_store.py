@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from tests.cli.known_samples import DRIFTED, FAILED_PACKET, FINISHED, IN_PROGRESS, ONLY_STATE
 from tests.cli.results import query_store
-from tests.helpers import example_packet
 from vairosms_async import (
     GonderimResult,
     PaketDurum,

@@ -103,7 +103,7 @@ def known_from_row(row: tuple[Any, ...]) -> Known:
         row: The values of `COLUMNS`.
 
     Raises:
-        ValueError: The row is not one of ours. Another program has changed it.
+        ValueError: Another program has changed the row.
         TypeError: The same.
         VairoSMSResponseError: The same.
     """

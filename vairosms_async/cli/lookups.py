@@ -209,7 +209,7 @@ def _last_answer(result: GonderimResult) -> GonderimResult:
 
 
 async def in_thread(call: Callable[[], None]) -> None:
-    """Run a function that may block for ever, such as a write to a pipe, in a daemon thread.
+    """Run a function that may never return, such as a write to a pipe, in a daemon thread.
 
     At its exit, Python waits for the threads of an executor, but not for this one.
     """

@@ -119,7 +119,7 @@ class Signals:
         self._loop.call_soon_threadsafe(self._task.cancel)
 
     def _give_up(self) -> None:
-        # In a thread of its own, because stderr may be blocked too.
+        # In another thread, because stderr may be blocked too.
         speaking = Thread(target=self.on_give_up, daemon=True)
         speaking.start()
         speaking.join(0.2)

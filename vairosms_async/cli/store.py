@@ -188,7 +188,7 @@ class Store:
                     self._db.executemany(_SAVE_ERROR, map(error_row, group))
 
     def known(self, ids: Iterable[int]) -> dict[int, Known]:
-        """Return what is known of some packets, at most `MAX_BATCH`, by id."""
+        """Return the answers for some packets, at most `MAX_BATCH`, by id."""
         batch = list(ids)
         marks = ", ".join("?" * len(batch))
         with self._errors():

@@ -43,7 +43,7 @@ class Stream:
     Args:
         out: ``-`` or the path of a pipe.
         rows: FILE's rows.
-        store: What is known of their packets.
+        store: The answers for their packets.
         waits: Whether the rows of packets in progress wait for a later answer. Also an attribute.
 
     Raises:
