@@ -60,22 +60,26 @@ def record_row(gonderim: Gonderim, checked_at: datetime) -> tuple[Any, ...]:
     """Return the row of a packet whose lookup found a record."""
     # Not gonderim_to_dict, except for the rare log: that takes three times as long.
     log = cast("Mapping[str, Any]", (gonderim.log and gonderim_to_dict(gonderim)["log"]) or {})
-    numbers = {
-        "paket_durum": gonderim.paket_durum.value,
-        "numara_toplam": gonderim.numara_toplam,
-        "kredi_toplam": gonderim.kredi_toplam,
-    }
+    durum: int | None = gonderim.paket_durum.value
+    numara_toplam, kredi_toplam = gonderim.numara_toplam, gonderim.kredi_toplam
     unreadable = gonderim.unreadable
-    if not all(map(_fits, numbers.values())):
+    if not (_fits(durum) and _fits(numara_toplam) and _fits(kredi_toplam)):
+        numbers = {
+            "paket_durum": durum,
+            "numara_toplam": numara_toplam,
+            "kredi_toplam": kredi_toplam,
+        }
         too_large = {name: number for name, number in numbers.items() if not _fits(number)}
         unreadable = {**unreadable, **too_large}
-        numbers |= dict.fromkeys(too_large)
+        durum, numara_toplam, kredi_toplam = (
+            number if _fits(number) else None for number in numbers.values()
+        )
     return (
         gonderim.id,
-        numbers["paket_durum"],
+        durum,
         gonderim.sms_baslik,
-        numbers["numara_toplam"],
-        numbers["kredi_toplam"],
+        numara_toplam,
+        kredi_toplam,
         _write_time(gonderim.created_at),
         _write_time(gonderim.ileri_tarih),
         _write_time(gonderim.sonlanma_zamani),
@@ -126,17 +130,17 @@ def _read_record(fields: list[Any], extra: str | None, unreadable: str | None) -
     id, durum, sms_baslik, numara_toplam, kredi_toplam, *times, period, log = fields
     if log is None and extra is None and unreadable is None:
         # Not gonderim_from_dict: that takes three times as long.
-        created_at, ileri_tarih, sonlanma_zamani = map(_read_time, times)
+        created_at, ileri_tarih, sonlanma_zamani = times
         return Gonderim(
             id=id,
             sms_baslik=sms_baslik,
             numara_toplam=numara_toplam,
             kredi_toplam=kredi_toplam,
-            sonlanma_zamani=sonlanma_zamani,
-            ileri_tarih=ileri_tarih,
+            sonlanma_zamani=sonlanma_zamani and datetime.fromisoformat(sonlanma_zamani),
+            ileri_tarih=ileri_tarih and datetime.fromisoformat(ileri_tarih),
             gecerlilik_suresi=_read_period(period),
             paket_durum=PaketDurum(durum),
-            created_at=created_at,
+            created_at=created_at and datetime.fromisoformat(created_at),
         )
     record: dict[str, Any] = dict(zip(_FIELDS, fields, strict=True))
     record["log"] = log and json.loads(log)
@@ -151,10 +155,6 @@ def _fits(number: int | None) -> bool:
 
 def _write_time(time: datetime | None) -> str | None:
     return None if time is None else str(time)
-
-
-def _read_time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
 
 
 @lru_cache(maxsize=64)  # few different periods are in use
