@@ -78,7 +78,7 @@ def check_complete(path, ids):
 
 def query_store(path, query):
     """Run a query on a store, as any SQLite tool can between runs."""
-    with closing(sqlite3.connect(path)) as db:
+    with closing(sqlite3.connect(path, timeout=0)) as db:
         return db.execute(query).fetchall()
 
 

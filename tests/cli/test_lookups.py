@@ -8,9 +8,17 @@ import attrs
 import pytest
 
 from tests.cli.known_samples import FINISHED, IN_PROGRESS
-from vairosms_async import GonderimResult, PaketDurum, VairoSMSServerError
+from vairosms_async import (
+    GonderimResult,
+    PaketDurum,
+    VairoSMSServerError,
+    VairoSMSTimeoutError,
+)
 from vairosms_async.cli import lookups as lookups_module
 from vairosms_async.cli.lookups import Lookups, in_thread
+
+SERVER_ERROR = VairoSMSServerError("HTTP 503", status=503)
+NO_ANSWER = VairoSMSTimeoutError("not final")
 
 
 class ListSink:
@@ -141,6 +149,36 @@ async def test_an_error_of_the_display_ends_the_run(monkeypatch):
     with pytest.raises(KeyError, match="a bug"):
         await make_lookups(sink, show=show).ask(answers([result(1)], asyncio.Event().wait), [])
     assert sink.saved == [result(1)]
+
+
+@pytest.mark.parametrize(
+    ("error", "taken"),
+    [
+        pytest.param(
+            VairoSMSTimeoutError("not final", last=IN_PROGRESS),
+            GonderimResult(52, IN_PROGRESS),
+            id="in progress",
+        ),
+        pytest.param(
+            VairoSMSTimeoutError("not final", last=IN_PROGRESS, last_error=SERVER_ERROR),
+            GonderimResult(52, error=SERVER_ERROR),
+            id="the last poll failed",
+        ),
+        pytest.param(NO_ANSWER, GonderimResult(52, error=NO_ANSWER), id="no poll has ended"),
+        pytest.param(SERVER_ERROR, GonderimResult(52, error=SERVER_ERROR), id="another error"),
+    ],
+)
+async def test_the_last_answer_counts_when_a_wait_ends(error, taken):
+    class Client:
+        async def wait_gonderimler(self, ids, *, timeout):
+            assert (ids, timeout) == ([52], 5)
+            yield GonderimResult(52, error=error)
+
+    sink = ListSink()
+    lookups = make_lookups(sink)
+    await lookups.wait(Client(), [52], 5)
+    assert sink.saved == [taken]
+    assert lookups.waiting == 0
 
 
 def blocking_threads():

@@ -20,6 +20,7 @@ from tests.cli.helpers import (
     write_ids,
 )
 from tests.cli.results import OUTS, check_complete, final_ids
+from vairosms_async.cli import cluster as cluster_module
 from vairosms_async.sandbox import Fault
 
 IDS = [*range(1, 151), 52, 52, 9999, "abc", 0]
@@ -145,7 +146,7 @@ def test_rejects_invalid_options(vairosms, panel, options, why):
 
 
 def test_rejects_a_proxy(vairosms, panel, monkeypatch):
-    monkeypatch.setattr("vairosms_async.cli.cluster.proxy_for", lambda url: "http://proxy")
+    monkeypatch.setattr(cluster_module, "proxy_for", lambda url: "http://proxy")
     ran = vairosms(*LOCAL)
     assert ran.code == 2
     assert "cannot be combined with HTTPS_PROXY" in ran.err

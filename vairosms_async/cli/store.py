@@ -322,10 +322,8 @@ class Store:
 
     def _relative(self, path: Path) -> str:
         """Return the path from the store's folder, so that a folder with both can be moved."""
-        if self.path is None:
-            return str(path)
         try:
-            return os.path.relpath(path, self.path.parent)
+            return os.path.relpath(path, self.path and self.path.parent)
         except ValueError:  # on another drive of Windows
             return str(path)
 
