@@ -60,6 +60,7 @@ def record_row(gonderim: Gonderim, checked_at: datetime) -> tuple[Any, ...]:
     """Return the row of a packet whose lookup found a record."""
     # Not gonderim_to_dict, except for the rare log: that takes three times as long.
     log = cast("Mapping[str, Any]", (gonderim.log and gonderim_to_dict(gonderim)["log"]) or {})
+    period = gonderim.gecerlilik_suresi
     durum: int | None = gonderim.paket_durum.value
     numara_toplam, kredi_toplam = gonderim.numara_toplam, gonderim.kredi_toplam
     unreadable = gonderim.unreadable
@@ -83,7 +84,7 @@ def record_row(gonderim: Gonderim, checked_at: datetime) -> tuple[Any, ...]:
         _write_time(gonderim.created_at),
         _write_time(gonderim.ileri_tarih),
         _write_time(gonderim.sonlanma_zamani),
-        _write_period(gonderim.gecerlilik_suresi),
+        None if period is None else _write_period(period),
         _write_json(log),
         _write_json(gonderim.extra),
         _write_json(unreadable),
@@ -114,7 +115,7 @@ def known_from_row(row: tuple[Any, ...]) -> Known:
     *fields, extra, unreadable, checked_at, error, message = row
     gonderim = moment = None
     if checked_at is not None:
-        moment = datetime.fromisoformat(checked_at)
+        moment = _read_moment(checked_at)
         gonderim = _read_record(fields, extra, unreadable)
     return Known(row[0], gonderim, error, message, moment)
 
@@ -157,10 +158,13 @@ def _write_time(time: datetime | None) -> str | None:
     return None if time is None else str(time)
 
 
+@lru_cache(maxsize=64)  # the answers of a second share one moment
+def _read_moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
 @lru_cache(maxsize=64)  # few different periods are in use
-def _write_period(period: timedelta | None) -> str | None:
-    if period is None:
-        return None
+def _write_period(period: timedelta) -> str:
     seconds, microseconds = divmod(abs(period) // timedelta(microseconds=1), 1_000_000)
     fraction = f".{microseconds:06}" if microseconds else ""
     hours, minutes = divmod(seconds // 60, 60)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -69,6 +70,7 @@ def find_error(row: Row, known: Known | None) -> tuple[str, str] | None:
     return known.error, known.error_message or ""
 
 
+@lru_cache(maxsize=64)  # few different periods are in use
 def write_period(period: timedelta) -> str:
     """Write a period as the panel and Excel do: ``24:00:00``."""
     length = abs(period)
@@ -79,8 +81,11 @@ def write_period(period: timedelta) -> str:
 
 
 def _naive(time: datetime | None) -> datetime | None:
-    if time is None or time.tzinfo is None:
-        return time
+    return time if time is None or time.tzinfo is None else _in_istanbul(time)
+
+
+@lru_cache(maxsize=64)  # the answers of a second share one moment
+def _in_istanbul(time: datetime) -> datetime:
     with suppress(OverflowError):  # the first or the last day that Python has
         time = time.astimezone(_ISTANBUL)
     return time.replace(tzinfo=None)
