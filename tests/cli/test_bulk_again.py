@@ -257,8 +257,8 @@ def test_a_full_disk_while_out_is_written_loses_nothing(vairosms, panel, monkeyp
         ran = vairosms("bulk", "ids", "-o", "out.csv")
     assert ran.code == 4
     assert ran.err == (
-        "Error: Cannot write out.csv: No space left on device. All answers are in out.csv.db: run "
-        "the same command with --offline\n2 of 2 packets are looked up.\n"
+        "Error: Cannot write out.csv: No space left on device. To write it later, run the same "
+        "command with --offline\n2 of 2 packets are looked up.\n"
         "Run the same command again to continue.\n"
     )
     panel.reset_counters()

@@ -315,10 +315,19 @@ def test_a_mount_without_fsync_is_no_error(path, monkeypatch, code):
     def refuse(_):
         raise OSError(getattr(errno, code), code)
 
+    class Recorder(sqlite3.Connection):
+        def execute(self, sql, *args):
+            executed.append(sql)
+            return super().execute(sql, *args)
+
+    executed, connect = [], sqlite3.connect
     monkeypatch.setattr(os, "fsync", refuse)
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **k, factory=Recorder))
     with Store(path, PANEL) as store:
         save(store, found(52))
         assert store.known([52])
+    # SQLite's own fsync would fail, too.
+    assert executed.index("PRAGMA synchronous = OFF") < executed.index("BEGIN EXCLUSIVE")
 
 
 def test_an_error_of_the_disk_is_an_error(path, monkeypatch):

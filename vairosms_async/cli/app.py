@@ -91,7 +91,8 @@ Examples:
 {ABOUT_THE_KEY}
 
 Exit codes: 0 all found, 1 some failed, 2 not started, 3 key refused, 4 stopped early (disk, pipe,
-panel down), 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP. After any of them, run the same command again.""",
+panel down), 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP. After each but 0, 2 and 3, run the same command
+again.""",
 )
 @click.argument("file", metavar="FILE", type=click.Path(allow_dash=True))
 @click.option(
@@ -114,7 +115,11 @@ panel down), 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP. After any of them, run the sam
     help="The SQLite database that remembers the answers of one panel and account. Several lists "
     "can share it. Default: OUT.db, or none if OUT is stdout or a pipe.",
 )  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace OUT, even if it is not ours.")
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace OUT, even if it was edited or another program has written it.",
+)
 @click.option("--fresh", is_flag=True, help="Ask for packets known to be final, too.")
 @click.option("--offline", is_flag=True, help="Write OUT from the store, without a request.")
 @click.option("--wait", is_flag=True, help="Poll packets in progress until they are final.")

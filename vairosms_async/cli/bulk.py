@@ -17,7 +17,16 @@ from .inputs import Input, InputError, read_input
 from .lookups import LookUp, Lookups, Sink
 from .outputs import FORMATS, Format, OutputError, check_output, write_output
 from .settings import base_url, check_settings, open_client
-from .signals import ALL_FOUND, NOT_STARTED, SOME_FAILED, STOPPED, CommandError, Signals, say
+from .signals import (
+    ALL_FOUND,
+    NOT_STARTED,
+    SOME_FAILED,
+    STOPPED,
+    CommandError,
+    Signals,
+    printable,
+    say,
+)
 from .store import Store, StoreError
 from .stream import Stream, is_stream
 
@@ -213,7 +222,7 @@ class Bulk:
             write_output(self.out, format_, rows, store.known, remember)
         except OutputError as exc:
             raise self._error(
-                f"{exc}. All answers are in {store.path}: run the same command with --offline"
+                f"{exc}. To write it later, run the same command with --offline"
             ) from None
 
     def _finish(self, rows: Input, store: Store, progress: Progress) -> int:
@@ -222,7 +231,7 @@ class Bulk:
             answered = self._lookups.answered if self._lookups else 0
             pace = "offline" if self.offline else f"in {progress.pace(answered)}"
             notes = progress.warnings()
-            if self._settled:
+            if self._settled and not self.offline:
                 notes.insert(
                     0, f"{counted(self._settled, 'packet')} known to be final, not asked for"
                 )
@@ -246,7 +255,9 @@ def _format(out: str) -> Format:
     for format_ in FORMATS:
         if ending == format_:
             return format_
-    raise click.UsageError(f"{out} must end in .jsonl, .csv or .xlsx, or be - for stdout")
+    raise click.UsageError(
+        f"{printable(out)} must end in .jsonl, .csv or .xlsx, or be - for stdout"
+    )
 
 
 def _is_same(path: str, other: str) -> bool:

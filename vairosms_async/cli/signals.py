@@ -35,7 +35,7 @@ def printable(value: object) -> str:
 
 def say(text: str) -> None:
     """Print a line on stderr."""
-    click.echo(printable(text), err=True)
+    click.echo(printable(text.replace("\n", " ")), err=True)
 
 
 class Signals:

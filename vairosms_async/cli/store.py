@@ -261,6 +261,7 @@ class Store:
 
     def _open(self, base_url: str | None, synchronous: str) -> None:
         self._db.create_function("hata_kodu", 1, hata_kodu, deterministic=True)
+        self._db.execute(f"PRAGMA synchronous = {synchronous}")
         # No WAL, which needs shared memory. The lock stays when the first transaction ends.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("BEGIN EXCLUSIVE")
@@ -288,7 +289,6 @@ class Store:
             )
         self._db.execute("COMMIT")
         self._db.execute("PRAGMA journal_mode = DELETE")
-        self._db.execute(f"PRAGMA synchronous = {synchronous}")
         self._db.execute("CREATE TEMP TABLE wanted (id INTEGER PRIMARY KEY)")
         self._db.execute(
             "CREATE TEMP VIEW wanted_gonderim AS "
