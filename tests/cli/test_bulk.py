@@ -184,5 +184,8 @@ def test_a_message_cannot_steer_the_terminal(vairosms, panel):
     ran = vairosms("bulk", "ids", "-o", "a\x1b[2J.csv", "--store", "x\x07y/z")
     assert ran.code == 2
     assert not {"\x1b", "\x07"} & set(ran.err)
+    write_ids([52])
+    ran = vairosms("bulk", "ids", "-o", "a\x1b[2J.csv")
+    assert (ran.code, "\x1b" in ran.err) == (0, False)
     assert not {"\x1b"} & set(vairosms("get", "52\x1b[2J").out)
     assert not {"\x1b"} & set(vairosms("\x1b[2J").err)

@@ -210,6 +210,16 @@ def test_the_sum_of_the_credits_has_no_limit(path):
         assert store.summary().kredi_toplam == 2**63
 
 
+def test_a_store_can_have_any_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (":memory:", "file:x?mode=memory", "%s.db"):
+        for _ in range(2):
+            with Store(Path(name), PANEL) as store:
+                known = store.known([52])
+                save(store, found(52))
+        assert known.keys() == {52}
+
+
 def test_a_temporary_store_leaves_no_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with Store(None) as store:

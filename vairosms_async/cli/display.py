@@ -212,7 +212,7 @@ def show_summary(
                 out.print(f"  and {rest} more kinds")
     out.print(f"Credits charged: {summary.kredi_toplam:,}")
     for note in notes:
-        print_line(out, Text(note))
+        print_line(out, Text(printable(note)))
 
 
 def _show_bars(

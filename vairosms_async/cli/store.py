@@ -125,7 +125,7 @@ class Store:
             raise StoreError(f"{path}: {exc.strerror}") from None
         with self._errors():
             self._db = sqlite3.connect(
-                "" if path is None else path,
+                "" if path is None else path.absolute(),  # not the name :memory:
                 timeout=0,
                 isolation_level=None,
                 check_same_thread=False,
