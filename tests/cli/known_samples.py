@@ -7,7 +7,7 @@ import attrs
 from tests.helpers import example_packet
 from vairosms_async import PaketDurum, gonderim_from_dict
 from vairosms_async.cli.inputs import read_input
-from vairosms_async.cli.known import Known
+from vairosms_async.cli.known import Known, record_columns
 from vairosms_async.cli.outputs import write_output
 
 CHECKED_AT = dt.datetime(2026, 11, 24, 9, 30, 5, tzinfo=dt.timezone(dt.timedelta(hours=3)))
@@ -23,7 +23,9 @@ DRIFTED = gonderim_from_dict(
 
 def known_of(gonderim, error=None, message=None):
     """Return what the store knows after a lookup of packet 52."""
-    return Known(52, gonderim, error, message, None if gonderim is None else CHECKED_AT)
+    if gonderim is None:
+        return Known(52, None, error, message, None)
+    return Known(52, record_columns(gonderim), error, message, CHECKED_AT)
 
 
 KNOWN = {

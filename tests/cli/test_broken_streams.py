@@ -155,7 +155,7 @@ def test_a_signal_decides_the_exit_code_with_a_broken_stderr(panel, folder, brea
     [
         pytest.param("import sys; sys.modules['rich'] = None", 2, id="extra missing"),
         pytest.param(
-            "import vairosms_async.cli.store as s; del s.record_row",
+            "import vairosms_async.cli.store as s; del s.record_columns",
             1,
             id="exception with traceback",
         ),

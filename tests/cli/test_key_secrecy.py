@@ -46,8 +46,8 @@ def test_a_traceback_with_local_variables_has_no_key(panel, folder):
         "    print(''.join(shown.format()).replace('Traceback', 'Trace'), file=sys.stderr)\n"
         "sys.excepthook = hook\n"
         "import vairosms_async.cli.store as store\n"
-        "def broken(gonderim, _): raise KeyError('a bug')\n"
-        "store.record_row = broken\n"
+        "def broken(gonderim): raise KeyError('a bug')\n"
+        "store.record_columns = broken\n"
     )
     write_ids(range(1, 11))
     ran = run_vairosms(

@@ -10,6 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.cli.known_samples import FINISHED, KNOWN, known_of, titled, write_out
+from vairosms_async import PaketDurum
+from vairosms_async.cli.outputs import csv as csv_module
 from vairosms_async.cli.outputs.csv import MAX_CELL, write_cell
 
 HEADER = (
@@ -199,3 +201,28 @@ def test_no_text_becomes_a_formula_or_a_second_row(text):
 
 def test_an_unpaired_surrogate_is_escaped(tmp_path):
     assert row_of(tmp_path, titled("\ud83d"))["sms_baslik"] == "\\ud83d"
+
+
+UNUSUAL = {
+    "negative period": {"gecerlilik_suresi": dt.timedelta(hours=-24)},
+    "period of a fraction": {"gecerlilik_suresi": dt.timedelta(seconds=0.5)},
+    "no period": {"gecerlilik_suresi": None},
+    "time with a fraction": {"created_at": dt.datetime(2016, 7, 21, 14, 40, 16, 500_000)},
+    "time with an offset": {"created_at": dt.datetime(2016, 7, 21, 14, 40, 16, tzinfo=dt.UTC)},
+    "number of 16 digits": {"kredi_toplam": 10**15},
+    "number of 65 bits": {"kredi_toplam": 2**64},
+    "negative number": {"numara_toplam": -5},
+    "no numbers": {"numara_toplam": None, "kredi_toplam": None},
+    "formula": {"sms_baslik": "=1+1"},
+    "no title": {"sms_baslik": None},
+    "unknown state": {"paket_durum": PaketDurum(7)},
+    "unknown field": {"extra": {"yeni": 1}},
+}
+
+
+@pytest.mark.parametrize("name", [*KNOWN, *UNUSUAL])
+def test_the_fast_way_to_write_a_record_gives_the_same_row(tmp_path, monkeypatch, name):
+    known = KNOWN.get(name) or known_of(attrs.evolve(FINISHED, **UNUSUAL[name]))
+    fast = write_out(tmp_path, "out.csv", known).read_bytes()
+    monkeypatch.setattr(csv_module, "_write_stored", lambda _: None)
+    assert write_out(tmp_path, "out.csv", known).read_bytes() == fast

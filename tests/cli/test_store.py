@@ -21,8 +21,8 @@ from vairosms_async import (
     gonderim_from_dict,
 )
 from vairosms_async.cli import store as store_module
-from vairosms_async.cli.known import known_from_row, now, record_row
-from vairosms_async.cli.store import Kind, Store, StoreError
+from vairosms_async.cli.known import StoreError, known_from_row, now, record_columns
+from vairosms_async.cli.store import Kind, Store
 
 PANEL = "https://panel.example/api"
 
@@ -98,13 +98,14 @@ _PERIODS = st.builds(
 def test_any_record_of_the_panel_comes_back_as_it_was(packet):
     gonderim = gonderim_from_dict(packet)
     with closing(sqlite3.connect(":memory:")) as db:
-        row = record_row(gonderim, now())
+        row = (*record_columns(gonderim), now().isoformat(), None, None)
         columns = ", ".join(f"c{number}" for number in range(len(row)))
         db.execute(f"CREATE TABLE one ({columns})")
         db.execute(f"INSERT INTO one VALUES ({', '.join('?' * len(row))})", row)
         [stored] = db.execute("SELECT * FROM one")
     known = known_from_row(stored)
     assert known.gonderim == gonderim
+    assert known.record == row[:-3]
     assert known.gonderim.extra == gonderim.extra
     assert known.gonderim.unreadable == gonderim.unreadable
 
@@ -301,8 +302,8 @@ def test_a_row_that_another_program_has_changed_is_an_error(path, column):
     with closing(sqlite3.connect(path)) as db:
         db.execute(f"UPDATE gonderim SET {column} = '['")
         db.commit()
-    with Store(path, PANEL) as store, pytest.raises(StoreError, match="the file is damaged"):
-        store.known([52])
+    with Store(path, PANEL) as store, pytest.raises(StoreError, match="in the store is damaged"):
+        assert store.known([52])[52].gonderim
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from vairosms_async import VairoSMSClient
 from .cluster import check_scheduler, on_cluster
 from .display import Progress, console, counted, show_summary
 from .inputs import Input, InputError, read_input
+from .known import StoreError
 from .lookups import LookUp, Lookups, Sink
 from .outputs import FORMATS, Format, OutputError, check_output, write_output
 from .settings import base_url, check_settings, open_client
@@ -27,7 +28,7 @@ from .signals import (
     printable,
     say,
 )
-from .store import Store, StoreError
+from .store import Store
 from .stream import Stream, is_stream
 
 

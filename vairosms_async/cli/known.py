@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, cast
 
 from attrs import frozen
@@ -14,6 +14,7 @@ from vairosms_async import (
     GonderimResult,
     PaketDurum,
     VairoSMSError,
+    VairoSMSResponseError,
     gonderim_from_dict,
     gonderim_to_dict,
 )
@@ -25,30 +26,47 @@ _FIELDS = (
 COLUMNS: Final = (*_FIELDS, "extra", "unreadable", "checked_at", "error", "error_message")
 
 
-@frozen
+class StoreError(Exception):
+    """The store cannot be used. The message is one line that says why and what to do."""
+
+
+@frozen(slots=False)
 class Known:
     """What the store knows of one packet.
 
     Attributes:
         id: The packet's id.
-        gonderim: The last record, or None.
+        record: The last record, as the columns before ``checked_at``, or None.
         error: The class name of the error of the last lookup, or None if it succeeded.
         error_message: The message of that error.
         checked_at: When the record arrived, in the local zone.
     """
 
     id: int
-    gonderim: Gonderim | None
+    record: tuple[Any, ...] | None
     error: str | None
     error_message: str | None
     checked_at: datetime | None
 
+    @cached_property
+    def gonderim(self) -> Gonderim | None:
+        """The last record, or None.
+
+        Raises:
+            StoreError: Another program has changed the record.
+        """
+        try:
+            return None if self.record is None else _read_record(*self.record)
+        except (TypeError, ValueError, VairoSMSResponseError) as exc:
+            raise StoreError(f"packet {self.id} in the store is damaged: {exc}") from None
+
 
 def known_from(result: GonderimResult) -> Known:
     """Return what a store without an earlier answer would know after a lookup."""
-    if result.error is None:
-        return Known(int(result.id), result.gonderim, None, None, now())
-    return Known(int(result.id), None, type(result.error).__name__, str(result.error), None)
+    if result.gonderim is not None:
+        return Known(int(result.id), record_columns(result.gonderim), None, None, now())
+    id, error, message = error_row(result)
+    return Known(id, None, error, message, None)
 
 
 def now() -> datetime:
@@ -56,8 +74,8 @@ def now() -> datetime:
     return datetime.now().astimezone().replace(microsecond=0)
 
 
-def record_row(gonderim: Gonderim, checked_at: datetime) -> tuple[Any, ...]:
-    """Return the row of a packet whose lookup found a record."""
+def record_columns(gonderim: Gonderim) -> tuple[Any, ...]:
+    """Return the columns of a record, those before ``checked_at``."""
     # Not gonderim_to_dict, except for the rare log: that takes three times as long.
     log = cast("Mapping[str, Any]", (gonderim.log and gonderim_to_dict(gonderim)["log"]) or {})
     period = gonderim.gecerlilik_suresi
@@ -88,9 +106,6 @@ def record_row(gonderim: Gonderim, checked_at: datetime) -> tuple[Any, ...]:
         _write_json(log),
         _write_json(gonderim.extra),
         _write_json(unreadable),
-        checked_at.isoformat(),
-        None,
-        None,
     )
 
 
@@ -108,16 +123,12 @@ def known_from_row(row: tuple[Any, ...]) -> Known:
         row: The values of `COLUMNS`.
 
     Raises:
-        ValueError: Another program has changed the row.
-        TypeError: The same.
-        VairoSMSResponseError: The same.
+        StoreError: Another program has changed the row.
     """
-    *fields, extra, unreadable, checked_at, error, message = row
-    gonderim = moment = None
-    if checked_at is not None:
-        moment = _read_moment(checked_at)
-        gonderim = _read_record(fields, extra, unreadable)
-    return Known(row[0], gonderim, error, message, moment)
+    *record, checked_at, error, message = row
+    if checked_at is None:
+        return Known(row[0], None, error, message, None)
+    return Known(row[0], tuple(record), error, message, _read_moment(checked_at))
 
 
 def hata_kodu(log: str | None) -> str:
@@ -127,7 +138,8 @@ def hata_kodu(log: str | None) -> str:
     return code or "no reason given"
 
 
-def _read_record(fields: list[Any], extra: str | None, unreadable: str | None) -> Gonderim:
+def _read_record(*columns: Any) -> Gonderim:
+    *fields, extra, unreadable = columns
     id, durum, sms_baslik, numara_toplam, kredi_toplam, *times, period, log = fields
     if log is None and extra is None and unreadable is None:
         # Not gonderim_from_dict: that takes three times as long.
@@ -160,7 +172,10 @@ def _write_time(time: datetime | None) -> str | None:
 
 @lru_cache(maxsize=64)  # the answers of a second share one moment
 def _read_moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    try:
+        return datetime.fromisoformat(text)
+    except (TypeError, ValueError) as exc:
+        raise StoreError(f"a time in the store is damaged: {exc}") from None
 
 
 @lru_cache(maxsize=64)  # few different periods are in use

@@ -16,9 +16,18 @@ from typing import Final, Self
 
 from attrs import frozen
 
-from vairosms_async import GonderimResult, PaketDurum, VairoSMSResponseError
+from vairosms_async import GonderimResult, PaketDurum
 
-from .known import COLUMNS, Known, error_row, hata_kodu, known_from_row, now, record_row
+from .known import (
+    COLUMNS,
+    Known,
+    StoreError,
+    error_row,
+    hata_kodu,
+    known_from_row,
+    now,
+    record_columns,
+)
 
 MAX_BATCH: Final = 500
 """Maximum number of ids that `Store.known` looks up at once."""
@@ -67,10 +76,6 @@ _REASONS: Mapping[int, str] = {
     sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK: _NO_LOCKS,
 }
 """By SQLite's error code, why the store cannot be used and what to do."""
-
-
-class StoreError(Exception):
-    """The store cannot be used. The message is one line that says why and what to do."""
 
 
 @frozen
@@ -178,11 +183,14 @@ class Store:
         taken, self._taken = self._taken, []
         if not taken:
             return
-        checked_at = now()
+        checked_at = now().isoformat()
         with self._transaction():
             for has_record, group in groupby(taken, lambda result: result.ok):
                 if has_record:
-                    rows = (record_row(result.unwrap(), checked_at) for result in group)
+                    rows = (
+                        (*record_columns(result.unwrap()), checked_at, None, None)
+                        for result in group
+                    )
                     self._db.executemany(_SAVE_RECORD, rows)
                 else:
                     self._db.executemany(_SAVE_ERROR, map(error_row, group))
@@ -196,10 +204,7 @@ class Store:
                 f"SELECT {', '.join(COLUMNS)} FROM gonderim WHERE id IN ({marks})",  # noqa: S608 (they are constants)
                 batch,
             )
-            try:
-                return {row[0]: known_from_row(row) for row in rows}
-            except (TypeError, ValueError, VairoSMSResponseError) as exc:
-                raise StoreError(f"{self.path}: the file is damaged: {exc}") from None
+            return {row[0]: known_from_row(row) for row in rows}
 
     def summary(self) -> Summary:
         """Count the wanted packets."""

@@ -51,14 +51,14 @@ def panel_cells(row: Row, known: Known | None) -> tuple[Cell, ...]:
             gonderim.sms_baslik,
             gonderim.numara_toplam,
             gonderim.kredi_toplam,
-            _naive(gonderim.created_at),
-            _naive(gonderim.ileri_tarih),
-            _naive(gonderim.sonlanma_zamani),
+            naive(gonderim.created_at),
+            naive(gonderim.ileri_tarih),
+            naive(gonderim.sonlanma_zamani),
             gonderim.gecerlilik_suresi,
             None if log is None else log.hata_kodu,
             None if log is None else log.mesaj,
         )
-    return (*record, *error, _naive(known.checked_at))
+    return (*record, *error, naive(known.checked_at))
 
 
 def find_error(row: Row, known: Known | None) -> tuple[str, str] | None:
@@ -80,7 +80,8 @@ def write_period(period: timedelta) -> str:
     return f"{sign}{hours:02}:{minutes % 60:02}:{seconds:02}"
 
 
-def _naive(time: datetime | None) -> datetime | None:
+def naive(time: datetime | None) -> datetime | None:
+    """Return a time as OUT shows it: converted to Europe/Istanbul if it has an offset."""
     return time if time is None or time.tzinfo is None else _in_istanbul(time)
 
 
