@@ -1,10 +1,9 @@
-"""The sandbox panel as a server: keys, limits, latency, start and stop, logging, TLS."""
+"""The sandbox panel as a server: keys, start and stop, logging, TLS."""
 
 import asyncio
 import errno
 import logging
 import ssl
-import time
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -50,75 +49,6 @@ async def test_an_unknown_id_gets_404(fetch_answer, gonderim_id):
     status, answer, _ = await fetch_answer(gonderim_id)
     assert status == 404
     assert answer == {"durum": False, "aciklama": "Gönderim bulunamadı."}
-
-
-@pytest.mark.looptime
-async def test_the_rate_limit_says_when_to_retry():
-    async with SandboxPanel(KEY, rate_limit=(5, 60)) as panel:
-        async with VairoSMSClient(KEY, base_url=panel.base_url, retry=NO_RETRIES) as client:
-            ids = range(1, 8)
-            outcomes = await client.gather_gonderimler(ids, return_exceptions=True)
-            assert [getattr(o, "status", 200) for o in outcomes] == [200] * 5 + [429] * 2
-            assert 59 <= outcomes[6].retry_after <= 60
-            await asyncio.sleep(outcomes[6].retry_after)
-            assert len(await client.gather_gonderimler(range(1, 6))) == 5
-
-
-@pytest.mark.looptime
-async def test_a_restart_opens_a_new_rate_limit_window():
-    panel = SandboxPanel(KEY, rate_limit=(1, 60))
-    for _ in range(2):
-        async with panel, VairoSMSClient(KEY, base_url=panel.base_url) as client:
-            await asyncio.sleep(10)
-            assert (await client.get_gonderim(52)).id == 52
-
-
-async def test_latency_delays_each_answer():
-    async with SandboxPanel(KEY, latency=0.05) as panel:
-        async with VairoSMSClient(KEY, base_url=panel.base_url) as client:
-            began = time.perf_counter()
-            await client.get_gonderim(52)
-            assert time.perf_counter() - began >= 0.05
-
-
-@pytest.mark.looptime
-async def test_latency_can_be_changed_while_the_panel_runs(panel, fetch_answer):
-    async def seconds_per_answer():
-        began = asyncio.get_running_loop().time()
-        await fetch_answer(52)
-        return asyncio.get_running_loop().time() - began
-
-    assert panel.latency == 0
-    assert await seconds_per_answer() < 1
-    panel.latency = (10, 20)
-    assert panel.latency == (10, 20)
-    took = [await seconds_per_answer() for _ in range(5)]
-    assert 10 <= min(took) < max(took) < 21
-    panel.latency = 30
-    assert 30 <= await seconds_per_answer() < 31
-
-
-@pytest.mark.parametrize(
-    "latency",
-    [
-        pytest.param(-0.1, id="negative"),
-        pytest.param(float("nan"), id="nan"),
-        pytest.param(float("inf"), id="infinite"),
-        pytest.param("0.1", id="str"),
-        pytest.param(None, id="None"),
-        pytest.param((0.1,), id="one-number"),
-        pytest.param((0.1, 0.2, 0.3), id="three-numbers"),
-        pytest.param((0.2, 0.1), id="highest-first"),
-        pytest.param((0.1, None), id="pair-with-None"),
-    ],
-)
-def test_rejects_an_invalid_latency(latency):
-    with pytest.raises(ValueError, match=r"latency must be .* not "):
-        SandboxPanel(latency=latency)
-    panel = SandboxPanel(latency=0.5)
-    with pytest.raises(ValueError, match=r"latency must be .* not "):
-        panel.latency = latency
-    assert panel.latency == 0.5
 
 
 async def test_stops_while_a_request_hangs():

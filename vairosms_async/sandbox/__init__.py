@@ -9,7 +9,9 @@
 
 from ._faults import Fault
 from ._panel import SandboxPanel, SandboxRequest
+from ._speed import NginxRateLimit
 
-__all__ = ["Fault", "SandboxPanel", "SandboxRequest"]
+__all__ = ["Fault", "NginxRateLimit", "SandboxPanel", "SandboxRequest"]
 
-Fault.__module__ = SandboxPanel.__module__ = SandboxRequest.__module__ = __name__
+for _public in (Fault, NginxRateLimit, SandboxPanel, SandboxRequest):
+    _public.__module__ = __name__

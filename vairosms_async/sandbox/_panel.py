@@ -4,12 +4,10 @@ import asyncio
 import hmac
 import json
 import logging
-import math
 import random
 import ssl
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping
 from typing import Any, Self
 
 from aiohttp import web
@@ -17,12 +15,13 @@ from aiohttp.typedefs import Handler
 from attrs import frozen
 
 from vairosms_async._endpoint import is_loopback, redact_url
-from vairosms_async._validate import check_seconds, parse_count, parse_digits
+from vairosms_async._validate import parse_digits
 from vairosms_async._wire import API_KEY_HATALI
 
 from ._added import AddedPackets
 from ._faults import Fault, FaultQueue, respond_with_fault
 from ._packets import EXAMPLES, Packet, TimedPacket, generate_packet
+from ._speed import Capacity, RateLimit, Slots, check_capacity, latency_range, rate_limiter
 from ._thread import ThreadedServer
 
 _ROOT = "/Panel/api/v1"
@@ -65,11 +64,15 @@ class SandboxPanel(AddedPackets, ThreadedServer):
     It has the provider's two example packets (52 and 61) and ``packets`` generated ones, some of
     which become final while you poll. A wrong key gets 401 and an unknown id 404. POST gets the
     same answer as GET, because the provider's PHP sample sends POST. Other paths get 404 and other
-    methods 405, in plain text and without latency, faults or rate limit.
+    methods 405, in plain text and without latency, faults or limits.
 
     ``async with`` runs the panel on your event loop. ``with`` runs it in a thread, for tests that
     have no event loop or block it. You can use everything but `start` and `stop` from any thread.
     While requests arrive, iterate over a copy of ``requests_by_id`` or ``request_log``.
+
+    A request takes a slot after its ``latency``. If its client then goes away, the request keeps
+    its slot or its turn in line, because PHP behind nginx works on such requests too. Requests with
+    a fault or a wrong key take no slot and do not count for the rate limit.
 
     Args:
         api_key: The only key that the panel accepts (default ``"sandbox-api-key"``). Also an
@@ -80,19 +83,28 @@ class SandboxPanel(AddedPackets, ThreadedServer):
             5.0). About 5 % of the packets stay in progress.
         latency: Seconds before each answer (default 0.0): a number, or a (lowest, highest) pair.
         rate_limit: (requests, seconds): the maximum number of requests in a window of that many
-            seconds. Further ones get 429 with ``Retry-After``. None (default): no limit.
+            seconds. Further ones get 429 with ``Retry-After``. Or a `NginxRateLimit`, which sends
+            no ``Retry-After``. None (default): no limit.
+        capacity: (slots, seconds): each request takes one of the slots for that many seconds, then
+            it is answered. If no slot is free, it gets the bare 503 of nginx's ``limit_conn`` at
+            once: HTML without ``Retry-After``. None (default): no limit.
+        queue: Whether requests wait in line for a free slot, in the order of their arrival, instead
+            of getting 503 (default False).
         fault_rate: The share of requests that fail with a random temporary fault: 0 (default) to 1.
         host: The loopback address to listen on (default ``"127.0.0.1"``).
         port: The port to listen on. 0 (default): any free port.
         ssl_context: A server-side context for https. None (default): the panel serves http.
 
     Raises:
-        ValueError: ``host`` is not a loopback address, or ``latency`` or ``rate_limit`` is invalid.
+        ValueError: ``host`` is not a loopback address, or ``latency``, ``rate_limit`` or
+            ``capacity`` is invalid.
+        TypeError: ``queue`` is not a bool.
 
     Attributes:
         requests: The number of lookups received.
         requests_by_id: The number of lookups per packet id.
-        in_flight: The number of lookups being answered now.
+        in_flight: The number of lookups being answered now, also those in line. A lookup whose
+            client goes away no longer counts.
         peak_in_flight: The largest value of ``in_flight`` so far.
         request_log: The latest 10,000 requests, each a `SandboxRequest`. The panel appends a
             request when it has answered it or the connection is lost.
@@ -106,7 +118,9 @@ class SandboxPanel(AddedPackets, ThreadedServer):
         seed: int = 52,
         settle_time: float = 5.0,
         latency: float | tuple[float, float] = 0.0,
-        rate_limit: tuple[int, float] | None = None,
+        rate_limit: RateLimit | None = None,
+        capacity: Capacity | None = None,
+        queue: bool = False,
         fault_rate: float = 0.0,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -117,11 +131,11 @@ class SandboxPanel(AddedPackets, ThreadedServer):
         self.api_key = api_key
         self._packets, self._seed, self._settle_time = packets, seed, settle_time
         self.latency = latency
-        self._allowed, self._per_seconds = math.inf, 0.0
-        if rate_limit is not None:
-            self._allowed, self._per_seconds = rate_limit
-            parse_count("rate_limit[0]", self._allowed)
-            check_seconds("rate_limit[1]", self._per_seconds)
+        self.rate_limit = rate_limit
+        check_capacity(capacity)
+        if not isinstance(queue, bool):
+            raise TypeError(f"queue must be True or False, not {queue!r}")
+        self._slots = Slots(capacity, queue=queue)
         self._host, self._port, self._ssl_context = host, port, ssl_context
         self._faults = FaultQueue(fault_rate, seed)
         self._rng = random.Random(seed)  # noqa: S311 (not for security)
@@ -143,8 +157,34 @@ class SandboxPanel(AddedPackets, ThreadedServer):
 
     @latency.setter
     def latency(self, latency: float | tuple[float, float]) -> None:
-        self._latency_range = _latency_range(latency)
+        self._latency_range = latency_range(latency)
         self._latency = latency
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """The rate limit, as in the constructor. You can set it at any time.
+
+        The panel then forgets the requests that it has counted.
+        """
+        return self._rate_limit
+
+    @rate_limit.setter
+    def rate_limit(self, rate_limit: RateLimit | None) -> None:
+        self._rate_limiter = rate_limiter(rate_limit)
+        self._rate_limit = rate_limit
+
+    @property
+    def capacity(self) -> Capacity | None:
+        """The slots and the seconds, as in the constructor. You can set them at any time.
+
+        A request that has a slot keeps it for the seconds that were set when it took the slot.
+        """
+        return self._slots.capacity
+
+    @capacity.setter
+    def capacity(self, capacity: Capacity | None) -> None:
+        check_capacity(capacity)
+        self._slots.capacity = capacity
 
     def reset_counters(self) -> None:
         """Set the counters to 0 and start an empty `request_log`.
@@ -200,7 +240,9 @@ class SandboxPanel(AddedPackets, ThreadedServer):
         if self._runner is not None:
             raise RuntimeError("this SandboxPanel is already running")
         self._clock, self._stopping = asyncio.get_running_loop().time, asyncio.Event()
-        self._started, self._window = self._clock(), (-math.inf, 0)
+        self._started = self._clock()
+        self._rate_limiter = rate_limiter(self._rate_limit)
+        self._slots = Slots(self._slots.capacity, queue=self._slots.queue)  # all free
         app = web.Application(middlewares=[self._record])
         app.router.add_get(_ROOT + "/GonderimBilgisi/{id}", self._handle)
         app.router.add_post(_ROOT + "/GonderimBilgisi/{id}", self._handle)
@@ -267,20 +309,21 @@ class SandboxPanel(AddedPackets, ThreadedServer):
                 self.in_flight -= 1
 
     async def _answer(self, request: web.Request, gonderim_id: int | None) -> web.StreamResponse:
-        packet = self._packet_now(gonderim_id)
-        answer = _json_answer(packet or "Gönderim bulunamadı.", 200 if packet else 404)
         fault = self._faults.take(gonderim_id)
         if fault is not None:
+            answer = self._answer_now(gonderim_id)
             return await respond_with_fault(fault, request, answer, self._stopping)
         key = request.query.get("api_key", "")
         if not hmac.compare_digest(key.encode(), self.api_key.encode()):
             return _json_answer(API_KEY_HATALI, 401)
-        retry_after = self._count_in_window()
-        if retry_after is not None:
-            return _json_answer(
-                "Çok fazla istek gönderildi.", 429, {"Retry-After": f"{retry_after}"}
-            )
-        return answer
+        refusal = self._rate_limiter.refusal(self._now())
+        if refusal is None:
+            refusal = await self._slots.take_turn()
+        return self._answer_now(gonderim_id) if refusal is None else refusal
+
+    def _answer_now(self, gonderim_id: int | None) -> web.Response:
+        packet = self._packet_now(gonderim_id)
+        return _json_answer(packet or "Gönderim bulunamadı.", 200 if packet else 404)
 
     def _packet_now(self, gonderim_id: int | None) -> Packet | None:
         if gonderim_id in self._added:
@@ -293,30 +336,8 @@ class SandboxPanel(AddedPackets, ThreadedServer):
     def _now(self) -> float:
         return self._clock() - self._started if self._runner else 0.0
 
-    def _count_in_window(self) -> int | None:
-        """Count a request; if it exceeds the rate limit, return the seconds to wait, rounded up."""
-        now, (began, count) = self._now(), self._window
-        if now >= began + self._per_seconds:
-            began, count = now, 0
-        self._window = began, count + 1
-        return None if count < self._allowed else math.ceil(began + self._per_seconds - now)
 
-
-def _latency_range(latency: float | tuple[float, float]) -> tuple[float, float]:
-    pair: tuple[Any, ...] = latency if isinstance(latency, tuple) else (latency, latency)
-    if len(pair) != 2:
-        raise ValueError(f"latency must be a number or a (lowest, highest) pair, not {latency!r}")
-    lowest, highest = pair
-    for seconds in pair:
-        check_seconds("latency", seconds, allow_zero=True)
-    if lowest > highest:
-        raise ValueError(f"latency must be a (lowest, highest) pair, not {latency!r}")
-    return lowest, highest
-
-
-def _json_answer(
-    aciklama: Packet | str, status: int = 200, headers: Mapping[str, str] | None = None
-) -> web.Response:
+def _json_answer(aciklama: Packet | str, status: int) -> web.Response:
     text = json.dumps({"durum": status == 200, "aciklama": aciklama}, ensure_ascii=False)
     body = text.encode(errors="backslashreplace")  # of a lone surrogate: JSON's escape, too
-    return web.json_response(body=body, status=status, headers=headers)
+    return web.json_response(body=body, status=status)
