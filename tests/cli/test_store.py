@@ -19,6 +19,7 @@ from vairosms_async import (
     VairoSMSNotFoundError,
     VairoSMSServerError,
     gonderim_from_dict,
+    gonderim_to_dict,
 )
 from vairosms_async.cli import store as store_module
 from vairosms_async.cli.known import StoreError, known_from_row, now, record_columns
@@ -66,6 +67,8 @@ def test_a_record_comes_back_as_it_was(path, name):
     with Store(path, PANEL) as store:
         [known] = store.known([RECORDS[name].id]).values()
     assert known.gonderim == RECORDS[name]
+    assert known.to_dict() == gonderim_to_dict(RECORDS[name])
+    assert list(known.to_dict())[:10] == list(gonderim_to_dict(FINISHED))
     assert (known.error, known.error_message) == (None, None)
     assert before <= known.checked_at <= now()
 
@@ -106,6 +109,7 @@ def test_any_record_of_the_panel_comes_back_as_it_was(packet):
     known = known_from_row(stored)
     assert known.gonderim == gonderim
     assert known.record == row[:-3]
+    assert known.to_dict() == gonderim_to_dict(gonderim)
     assert known.gonderim.extra == gonderim.extra
     assert known.gonderim.unreadable == gonderim.unreadable
 

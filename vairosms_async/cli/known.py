@@ -23,6 +23,8 @@ _FIELDS = (
     "id", "paket_durum", "sms_baslik", "numara_toplam", "kredi_toplam", "created_at",
     "ileri_tarih", "sonlanma_zamani", "gecerlilik_suresi", "log",
 )  # fmt: skip
+_ZERO_DATE = "0000-00-00 00:00:00"
+_LENGTH_OF_A_TIME = len(_ZERO_DATE)
 COLUMNS: Final = (*_FIELDS, "extra", "unreadable", "checked_at", "error", "error_message")
 
 
@@ -47,6 +49,47 @@ class Known:
     error: str | None
     error_message: str | None
     checked_at: datetime | None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether `record` is as the panel documents it, and has no log. Most records are."""
+        if self.record is None:
+            return False
+        created_at, ileri_tarih, sonlanma_zamani, _, log, extra, unreadable = self.record[5:]
+        return (
+            log is None
+            and extra is None
+            and unreadable is None
+            and (created_at is None or len(created_at) == _LENGTH_OF_A_TIME)
+            and (ileri_tarih is None or len(ileri_tarih) == _LENGTH_OF_A_TIME)
+            and (sonlanma_zamani is None or len(sonlanma_zamani) == _LENGTH_OF_A_TIME)
+        )
+
+    def to_dict(self) -> Mapping[str, Any] | None:
+        """Return the last record in the panel's JSON shape, or None.
+
+        Raises:
+            StoreError: Another program has changed the record.
+        """
+        if self.record is None or not self.is_plain:
+            gonderim = self.gonderim
+            return None if gonderim is None else dict(gonderim_to_dict(gonderim))
+        # Not gonderim_to_dict: parsing and writing the record take three times as long.
+        id, durum, baslik, numaralar, kredi, created_at, ileri_tarih, sonlanma_zamani, period = (
+            self.record[:9]
+        )
+        return {
+            "id": id,
+            "sms_baslik": baslik,
+            "numara_toplam": numaralar,
+            "kredi_toplam": kredi,
+            "sonlanma_zamani": sonlanma_zamani or _ZERO_DATE,
+            "ileri_tarih": ileri_tarih or _ZERO_DATE,
+            "gecerlilik_suresi": period,
+            "paket_durum": durum,
+            "created_at": created_at or _ZERO_DATE,
+            "log": None,
+        }
 
     @cached_property
     def gonderim(self) -> Gonderim | None:

@@ -21,7 +21,6 @@ from vairosms_async.cli.known import Known
 from .columns import header, naive, panel_cells, write_period
 from .numbers import MAX_EXACT, is_plain_number
 
-_LENGTH_OF_A_TIME = len("2016-07-21 14:40:16")
 _STATES = {durum.value: durum.name for durum in PaketDurum}
 _IS_CHANGED_BY_EXCEL = re.compile(r"\s*[-=+@\d]|\t")
 
@@ -50,18 +49,11 @@ def _write_stored(known: Known | None) -> tuple[str | None, ...] | None:
 
     This does not parse the record, so that OUT takes two thirds of the time.
     """
-    if known is None or known.record is None or known.error is not None:
+    if known is None or known.record is None or known.error is not None or not known.is_plain:
         return None
-    _, durum, baslik, numaralar, kredi, *times, period, log, _, unreadable = known.record
+    durum, baslik, numaralar, kredi, *times, period = known.record[1:9]
     name = _STATES.get(durum)
-    is_usual = (
-        name is not None
-        and log is None
-        and unreadable is None
-        and all(time is None or len(time) == _LENGTH_OF_A_TIME for time in times)
-        and (period is None or period.replace(":", "").isdigit())
-    )
-    if not is_usual:
+    if name is None or not (period is None or period.replace(":", "").isdigit()):
         return None
     return (
         str(durum),

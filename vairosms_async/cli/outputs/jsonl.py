@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from datetime import date, time, timedelta
 from typing import BinaryIO
 
-from vairosms_async import gonderim_to_dict
 from vairosms_async.cli.inputs import Input, Row
 from vairosms_async.cli.known import Known
 
@@ -25,7 +24,8 @@ class JsonLines:
 
     def line(self, row: Row, known: Known | None) -> bytes:
         """Write the line of a row, with its newline."""
-        gonderim = None if known is None else known.gonderim
+        # A plain record has no log, and is not parsed.
+        gonderim = None if known is None or known.is_plain else known.gonderim
         log = None if gonderim is None else gonderim.log
         error = find_error(row, known)
         checked_at = None if known is None else known.checked_at
@@ -34,7 +34,7 @@ class JsonLines:
             "line": row.line,
             "id": row.text or None if row.id is None else row.id,
             "input": dict(zip(self._keys, row.cells + missing, strict=True)),
-            "gonderim": None if gonderim is None else gonderim_to_dict(gonderim),
+            "gonderim": None if known is None else known.to_dict(),
             "hata_kodu": None if log is None else log.hata_kodu,
             "error": None if error is None else {"type": error[0], "message": error[1]},
             "checked_at": None if checked_at is None else checked_at.isoformat(timespec="seconds"),
