@@ -191,13 +191,13 @@ def test_an_out_that_changes_during_the_run_is_not_replaced(vairosms, panel, mon
     write_ids([52])
     vairosms("bulk", "ids", "-o", "out.csv")
     write_ids([52, 61])
-    save = Store.save
+    unsettled = Store.unsettled
 
-    def save_and_edit(self):
-        save(self)
+    def edit_and_list(self):
         Path("out.csv").write_text("precious")
+        return unsettled(self)
 
-    monkeypatch.setattr(Store, "save", save_and_edit)
+    monkeypatch.setattr(Store, "unsettled", edit_and_list)
     ran = vairosms("bulk", "ids", "-o", "out.csv")
     assert ran.code == 4
     assert "Error: out.csv exists, and no run with this store has written" in ran.err

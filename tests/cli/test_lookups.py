@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from contextlib import suppress
 
 import attrs
@@ -22,22 +23,31 @@ NO_ANSWER = VairoSMSTimeoutError("not final")
 
 
 class ListSink:
-    """Keeps the answers that it takes, and moves them to `saved`."""
+    """Keeps the answers that it takes, and moves them to `saved`.
 
-    def __init__(self):
+    Args:
+        before_save: Called before each save with its answers, in its thread.
+    """
+
+    def __init__(self, before_save=lambda _: None):
         self.taken, self.saved = [], []
+        self.before_save = before_save
 
     def take(self, result):
         self.taken.append(result)
 
-    def save(self):
-        self.saved += self.taken
-        self.taken.clear()
+    def start_save(self):
+        taken, self.taken = self.taken, []
+
+        def save():
+            self.before_save(taken)
+            self.saved += taken
+
+        return save
 
 
-class FailingSink(ListSink):
-    def save(self):
-        raise OSError("no disk")
+def fail(_):
+    raise OSError("no disk")
 
 
 def result(gonderim_id, gonderim=FINISHED):
@@ -103,15 +113,33 @@ async def test_a_cancelled_run_saves_what_it_has():
 
 async def test_memory_is_bounded_while_a_sink_is_slow():
     """A save that takes long stops the lookups, after a thousand answers."""
-    may_save, sink = threading.Event(), ListSink()
-    save = sink.save
-    sink.save = lambda: (may_save.wait(10), save())
-    asking = asyncio.create_task(make_lookups(sink).ask(answers(map(result, range(1, 5000))), []))
+    may_save = threading.Event()
+    sink = ListSink(lambda _: may_save.wait(10))
+    lookups = make_lookups(sink)
+    asking = asyncio.create_task(lookups.ask(answers(map(result, range(1, 5000))), []))
     await asyncio.sleep(0.2)
-    assert len(sink.taken) == 1000
+    assert len(sink.taken) == 0
+    assert lookups.answered == 1000
     may_save.set()
     await asking
     assert len(sink.saved) == 4999
+
+
+async def test_a_second_sink_finds_all_its_answers_in_the_first(monkeypatch):
+    """A stream writes what the store knows, while more answers arrive."""
+    monkeypatch.setattr(lookups_module, "TICK", 0.01)
+    missing = []
+    first = ListSink(lambda _: time.sleep(0.02))
+    second = ListSink(lambda taken: missing.extend(one for one in taken if one not in first.saved))
+
+    async def look_up(ids):
+        for gonderim_id in range(1, 200):
+            yield result(gonderim_id)
+            await asyncio.sleep(0.001)
+
+    await make_lookups(first, second).ask(look_up, [])
+    assert first.saved == second.saved == [*map(result, range(1, 200))]
+    assert not missing
 
 
 @pytest.mark.parametrize("has_answers", [True, False], ids=["answers", "no answer"])
@@ -119,17 +147,17 @@ async def test_an_error_of_a_sink_ends_the_run(monkeypatch, has_answers):
     monkeypatch.setattr(lookups_module, "TICK", 0.01)
     results = [result(1)] if has_answers else []
     with pytest.raises(OSError, match="no disk"):
-        await make_lookups(FailingSink()).ask(answers(results, asyncio.Event().wait), [])
+        await make_lookups(ListSink(fail)).ask(answers(results, asyncio.Event().wait), [])
 
 
 async def test_an_error_of_a_save_that_was_cancelled_is_raised():
-    may_fail, sink = threading.Event(), ListSink()
+    may_fail = threading.Event()
 
-    def fail():
+    def wait_and_fail(taken):
         may_fail.wait(10)
-        raise OSError("no disk")
+        fail(taken)
 
-    sink.save = fail
+    sink = ListSink(wait_and_fail)
     asking = asyncio.create_task(make_lookups(sink).ask(answers(map(result, range(1, 2000))), []))
     await asyncio.sleep(0.1)
     asking.cancel()

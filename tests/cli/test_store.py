@@ -44,7 +44,7 @@ def failed(gonderim_id, error=None):
 def save(store, *results):
     for result in results:
         store.take(result)
-    store.save()
+    store.start_save()()
 
 
 RECORDS = {
@@ -154,8 +154,8 @@ def test_knows_only_what_was_answered(path):
         assert store.known([52]) == {}
         store.take(found(52))
         assert store.known([52]) == {}
-        store.save()
-        store.save()
+        store.start_save()()
+        store.start_save()()
         assert store.known([52, 61]).keys() == {52}
         assert store.known([]) == {}
 

@@ -41,8 +41,11 @@ class Sink(Protocol):
         """Take an answer. This must not block."""
         ...
 
-    def save(self) -> None:
-        """Write the answers that were taken. This runs in a thread. An error ends the run."""
+    def start_save(self) -> Callable[[], None]:
+        """Return a function that saves the answers taken so far.
+
+        The function runs in a thread, while the sink takes more answers. An error ends the run.
+        """
         ...
 
 
@@ -160,15 +163,11 @@ class Lookups:
             if self._saving is not None:  # its caller may have been cancelled
                 await asyncio.wait([self._saving])
                 self._saving.result()
-            self._unsaved = 0
-            self._saving = asyncio.create_task(in_thread(self._save_sinks))
+            self._unsaved, answered = 0, self.answered
+            saves = [sink.start_save() for sink in self.sinks]
+            self._saving = asyncio.create_task(in_thread(lambda: [save() for save in saves]))
             await asyncio.shield(self._saving)
-
-    def _save_sinks(self) -> None:
-        answered = self.answered
-        for sink in self.sinks:
-            sink.save()
-        self.saved = answered
+            self.saved = answered
 
     def _check_panel(self, error: VairoSMSError | None) -> None:
         if error is None:
@@ -208,7 +207,7 @@ def _last_answer(result: GonderimResult) -> GonderimResult:
     return result
 
 
-async def in_thread(call: Callable[[], None]) -> None:
+async def in_thread(call: Callable[[], object]) -> None:
     """Run a function that may never return, such as a write to a pipe, in a daemon thread.
 
     At its exit, Python waits for the threads of an executor, but not for this one.

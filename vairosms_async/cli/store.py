@@ -8,8 +8,9 @@ import hashlib
 import os
 import sqlite3
 from array import array
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Final, Self
@@ -110,7 +111,7 @@ class Summary:
 class Store:
     """An open store. It holds SQLite's exclusive lock until it is closed.
 
-    `take` and `save` may run in two threads. The other methods need both to be idle.
+    A save may run in a thread while `take` is called. The other methods need it to have ended.
 
     Args:
         path: The file, which is created if it is missing. None: a temporary store.
@@ -175,12 +176,15 @@ class Store:
         )
 
     def take(self, result: GonderimResult) -> None:
-        """Take the answer of a lookup, for the next `save`."""
+        """Take the answer of a lookup, for the next `start_save`."""
         self._taken.append(result)
 
-    def save(self) -> None:
-        """Commit the answers that were taken. An error keeps the packet's earlier record."""
+    def start_save(self) -> Callable[[], None]:
+        """Return a function that commits the answers taken so far. An error keeps the record."""
         taken, self._taken = self._taken, []
+        return partial(self._save, taken)
+
+    def _save(self, taken: list[GonderimResult]) -> None:
         if not taken:
             return
         checked_at = now().isoformat()
@@ -249,15 +253,7 @@ class Store:
             return rows.fetchone() is not None
 
     def remember_written(self, path: Path, content: Path) -> None:
-        """Remember that a file will be written from this store.
-
-        Args:
-            path: The file.
-            content: A file with its content.
-
-        Raises:
-            OSError: `content` cannot be read.
-        """
+        """Remember that `path` will get the content of the file `content`."""
         with self._errors():
             self._db.execute(
                 "INSERT OR IGNORE INTO written VALUES (?, ?)",

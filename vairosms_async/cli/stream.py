@@ -6,6 +6,7 @@ import stat
 from array import array
 from bisect import bisect_left
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final, Self
@@ -105,18 +106,21 @@ class Stream:
             await make_room()
 
     def take(self, result: GonderimResult) -> None:
-        """Take an answer. The next `save` writes the rows of its packet."""
+        """Take an answer. The next save writes the rows of its packet."""
         if self.waits and result.gonderim is not None and not result.gonderim.is_final:
             return
         self._complete += self._asked.pop(int(result.id), [])
 
-    def save(self) -> None:
-        """Write the rows that are complete. The store must have saved their answers.
+    def start_save(self) -> Callable[[], None]:
+        """Return a function that writes the rows that are complete so far.
 
-        Raises:
-            CommandError: OUT cannot be written.
+        The store must have saved their answers. The function raises CommandError if OUT cannot be
+        written.
         """
         rows, self._complete = self._complete, []
+        return partial(self._save, rows)
+
+    def _save(self, rows: list[Row]) -> None:
         for start in range(0, len(rows), MAX_BATCH):
             self._write(rows[start : start + MAX_BATCH])
 
