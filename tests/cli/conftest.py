@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from tests.cli.helpers import Panel, in_process_runner
-from tests.cli.screens import entry
-from vairosms_async.cli.tally import Tally
+from vairosms_async import PaketDurum
+from vairosms_async.cli.store import Kind, Summary
 
 
 @pytest.fixture(autouse=True)
@@ -29,18 +29,16 @@ def panel(module_panel):
 
 
 @pytest.fixture
-def tally():
-    """Counts of 100 lines: 80 finished, 15 in progress, 4 failed packets and an error."""
-    tally = Tally()
-    for n in range(1, 81):
-        tally.add(entry(n))
-    for n in range(81, 96):
-        tally.add(entry(n, 0))
-    for n in range(96, 99):
-        tally.add(entry(n, -1, kod="INVALID_SOURCE_ADDRESS"))
-    tally.add(entry(99, -1))
-    tally.add(entry(100, error="VairoSMSNotFoundError 404"))
-    return tally
+def summary():
+    """Counts of 100 packets: 80 finished, 15 in progress, 4 failed ones and an error."""
+    return Summary(
+        packets=100,
+        states={PaketDurum.SONLANDI: 80, PaketDurum.DEVAM_EDIYOR: 15, PaketDurum.HATALI: 4},
+        reasons={"INVALID_SOURCE_ADDRESS": Kind(3, 96), "no reason given": Kind(1, 99)},
+        errors={"VairoSMSNotFoundError": Kind(1, 100)},
+        unknown=0,
+        kredi_toplam=198,
+    )
 
 
 @pytest.fixture

@@ -5,13 +5,8 @@ import io
 import attrs
 from rich.console import Console
 
-from tests.cli.result_samples import FINISHED
-from vairosms_async import (
-    GonderimResult,
-    PaketDurum,
-    VairoSMSNotFoundError,
-)
-from vairosms_async.cli.formats import Entry
+from tests.cli.known_samples import FINISHED
+from vairosms_async import GonderimResult, PaketDurum, VairoSMSNotFoundError
 
 UNKNOWN_STATE = attrs.evolve(FINISHED, paket_durum=PaketDurum(7))
 NOT_FOUND = GonderimResult(9999, error=VairoSMSNotFoundError("gonderim 9999: HTTP 404"))
@@ -27,8 +22,3 @@ def screen(width=80, **options):
 def printed(out):
     """Return what was printed on a console of `screen`."""
     return out.file.getvalue()
-
-
-def entry(n, durum=1, *, error=None, kod=None):
-    """Return what a tally counts of line `n`: a packet of 2 credits in a state, or an error."""
-    return Entry(n, n, None if error else durum, 0 if error else 2, kod, error)

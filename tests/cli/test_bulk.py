@@ -2,178 +2,190 @@
 
 import io
 import json
-import socket
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.helpers import Ran, write_ids
-from tests.cli.results import OUTS, check_complete, error_in, read_rows
-from tests.helpers import KEY, example_packet
-from tests.platforms import linux, posix
-from vairosms_async.cli import bulk as bulk_module
-from vairosms_async.cli.progress import Progress
+from tests.cli.results import OUTS, OutRow, check_complete, query_store, read_out
+from tests.helpers import KEY, assert_no_key, example_packet
+from tests.platforms import posix
+from vairosms_async.cli import lookups
+from vairosms_async.cli.display import Progress
 from vairosms_async.sandbox import Fault
 
 
 @pytest.mark.parametrize("out", OUTS)
-def test_writes_one_result_per_line(vairosms, panel, out):
-    ids = [*range(1, 200), 52, 52, 9999, "abc", 0, "0061"]
+def test_out_has_the_rows_of_file_in_order(vairosms, panel, out):
+    ids = [61, *range(1, 200), 52, 52, 9999, "abc", 0, "0061", 70]
     write_ids(ids)
     ran = vairosms("bulk", "ids", "-o", out)
     assert (ran.code, ran.out) == (1, "")
-    rows = check_complete(out, [61 if i == "0061" else i for i in ids])
-    failed = {n for n, row in rows.items() if error_in(row)}
-    assert {ids[n - 1] for n in failed} == {9999, "abc", 0}
-    assert panel.requests_by_id[52] == 3
-    assert "Checked 205 lines in 0:0" in ran.err
+    rows = check_complete(out, ids)
+    assert {row.id: row.error for row in rows if row.error} == {
+        "9999": "VairoSMSNotFoundError", "abc": "VairoSMSInvalidIdError",
+        "0": "VairoSMSInvalidIdError",
+    }  # fmt: skip
+    assert all(row.error or row.durum in (-1, 0, 1) for row in rows)
+    assert set(panel.requests_by_id.values()) == {1}
+    assert "Checked 207 rows in 0:0" in ran.err
     assert f"Results: {out}" in ran.err
 
 
 def test_exit_code_is_0_if_all_are_found(vairosms):
     write_ids([52, 61])
-    assert vairosms("bulk", "ids", "-o", "out").code == 0
-    check_complete("out", [52, 61])
+    assert vairosms("bulk", "ids", "-o", "out.csv").code == 0
+    check_complete("out.csv", [52, 61])
 
 
 def test_results_hold_the_whole_record(vairosms):
     write_ids([61])
     vairosms("bulk", "ids", "-o", "out.jsonl")
-    [row] = read_rows("out.jsonl")
+    [row] = map(json.loads, Path("out.jsonl").read_text("utf-8").splitlines())
     assert row["gonderim"] == example_packet(61)
-    vairosms("bulk", "ids", "-o", "out.txt", "--format", "csv")
-    Path("out.txt").rename("out.csv")
-    [row] = read_rows("out.csv")
-    assert (row["sms_baslik"], row["durum"], row["kredi_toplam"]) == ("BAŞLIK", "HATALI", "0")
+    vairosms("bulk", "ids", "-o", "out.CSV", "--store", "out.jsonl.db")
+    assert "BAŞLIK;2;0;2016-07-22 17:13:11;" in Path("out.CSV").read_text("utf-8")
 
 
-def test_reads_ids_from_a_csv_column(vairosms):
-    Path("in.csv").write_bytes("ad;paket\nAyşe;52\nx;yok\n\nŞule;61\n".encode("windows-1254"))
-    assert vairosms("bulk", "in.csv", "-o", "out.jsonl", "--column", "paket").code == 1
-    rows = {row["line"]: row for row in read_rows("out.jsonl")}
-    assert {n: row["id"] for n, row in rows.items()} == {2: 52, 3: "yok", 5: 61}
-    assert rows[3]["error"]["type"] == "VairoSMSInvalidIdError"
+def test_own_columns_are_kept_and_ours_follow(vairosms):
+    Path("in.csv").write_bytes(
+        "Sıra;Müşteri;paket\n1;Ayşe;61\n2;x;yok\n3;Şule;52\n".encode("windows-1254")
+    )
+    assert vairosms("bulk", "in.csv", "-o", "out.csv", "--column", "paket").code == 1
+    lines = Path("out.csv").read_text("utf-8-sig").splitlines()
+    assert lines[0].startswith("Sıra;Müşteri;paket;paket_durum;durum;")
+    assert [line.split(";")[:5] for line in lines[1:]] == [
+        ["1", "Ayşe", "61", "-1", "HATALI"],
+        ["2", "x", "yok", "", ""],
+        ["3", "Şule", "52", "1", "SONLANDI"],
+    ]
 
 
-def test_a_row_without_an_id_gets_an_error_result(vairosms):
-    Path("in.csv").write_text("ad;paket\nx\ny;\n")
-    assert vairosms("bulk", "in.csv", "-o", "out.jsonl", "--column", "paket").code == 1
-    messages = {row["line"]: (row["id"], row["error"]["message"]) for row in read_rows("out.jsonl")}
-    assert messages == {
-        2: ("", "the row has no column paket"),
-        3: ("", "column paket is empty"),
-    }
-
-
-def test_truncates_long_lines_and_masks_the_key(vairosms):
-    Path("ids").write_text(f"{'9' * 5000}\n{KEY}\n=x\n")
-    assert vairosms("bulk", "ids", "-o", "out.jsonl").code == 1
-    rows = {row["line"]: row["id"] for row in read_rows("out.jsonl")}
-    assert rows == {1: "9" * 99 + "…", 2: "***", 3: "=x"}
-
-
-@linux
-def test_a_socket_as_out_is_an_error(vairosms):
-    write_ids([52])
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind("out")
-        ran = vairosms("bulk", "ids", "-o", "out")
-    assert (ran.code, ran.err) == (4, "Error: out: No such device or address\n")
+def test_each_format_can_be_the_input_of_the_next_run(vairosms, panel):
+    write_ids([52, 9999, 61])
+    vairosms("bulk", "ids", "-o", "a.xlsx")
+    assert vairosms("bulk", "a.xlsx", "--column", "id", "-o", "b.csv").code == 1
+    assert vairosms("bulk", "b.csv", "--column", "1", "-o", "c.jsonl").code == 1
+    [first, *_] = map(json.loads, Path("c.jsonl").read_text("utf-8").splitlines())
+    assert first["input"]["durum"] == "SONLANDI"
+    assert [row.id for row in read_out("c.jsonl")] == ["52", "9999", "61"]
 
 
 @posix
-def test_sigterm_prints_how_to_resume(vairosms, panel):
+def test_a_signal_says_how_far_the_run_is_and_leaves_out_untouched(vairosms, panel):
     panel.fail(Fault("hang"), times=None)
     write_ids(range(1, 101))
-    ran = vairosms("bulk", "ids", "-o", "out", kill_after=0.3)
+    ran = vairosms("bulk", "ids", "-o", "out.csv", kill_after=0.4)
     assert ran.code == 143
-    assert "Interrupted.\nout has the results of 0 of 100 lines.\nTo go on:\n" in ran.err
-    assert ran.err.endswith("  vairosms bulk ids -o out --resume\n")
-
-
-def test_hints_that_the_input_looks_like_csv(vairosms):
-    Path("in.csv").write_text("ad;paket\nx;52\n")
-    ran = vairosms("bulk", "in.csv", "-o", "out")
-    assert ran.code == 1
-    assert "line 1 of in.csv looks like CSV: if it is, give --column" in ran.err
-
-
-def test_dash_as_out_writes_to_stdout(vairosms):
-    write_ids([52, "x", 61])
-    ran = vairosms("bulk", "ids", "-o", "-")
-    assert {json.loads(line)["line"] for line in ran.out.splitlines()} == {1, 2, 3}
-    assert "Results:" not in ran.err
-    ran = vairosms("bulk", "ids", "-o", "-", "--format", "csv")
-    assert ran.out.startswith("\ufeffline;id;")
-    assert len(ran.out.splitlines()) == 4
+    assert ran.err.endswith(
+        "Interrupted.\n0 of 100 packets are looked up.\nRun the same command again to continue.\n"
+    )
+    assert not Path("out.csv").exists()
 
 
 @pytest.mark.parametrize("stdout", [None, io.StringIO()], ids=["no stdout", "no descriptor"])
 def test_a_file_as_out_needs_no_stdout(vairosms, monkeypatch, stdout):
     write_ids([52])
     monkeypatch.setattr(sys, "stdout", stdout)
-    assert vairosms("bulk", "ids", "-o", "out").code == 0
-
-
-def test_reads_a_last_line_without_newline(vairosms):
-    Path("ids").write_text("52\n61")
-    assert vairosms("bulk", "ids", "-o", "out").code == 0
-    check_complete("out", [52, 61])
+    assert vairosms("bulk", "ids", "-o", "out.csv").code == 0
 
 
 def test_a_bug_in_the_display_is_raised(vairosms, monkeypatch):
-    def raise_bug(_):
+    def raise_bug(*_):
         raise KeyError("a bug")
 
     monkeypatch.setattr(Progress, "update", raise_bug)
-    monkeypatch.setattr(bulk_module, "TICK", 0.01)
+    monkeypatch.setattr(lookups, "TICK", 0.01)
     write_ids(range(1, 301))
     with pytest.raises(KeyError, match="a bug"):
-        vairosms("bulk", "ids", "-o", "out")
+        vairosms("bulk", "ids", "-o", "out.csv")
 
 
 def test_quiet_prints_nothing(vairosms):
     write_ids([52, "x"])
-    assert vairosms("bulk", "ids", "-o", "out", "--quiet") == Ran(1, "", "")
+    assert vairosms("bulk", "ids", "-o", "out.csv", "--quiet") == Ran(1, "", "")
 
 
-def test_an_empty_input_gives_an_empty_out(vairosms):
+@pytest.mark.parametrize("out", OUTS)
+def test_an_empty_input_gives_an_empty_out(vairosms, out):
     Path("ids").write_text("")
-    ran = vairosms("bulk", "ids", "-o", "out")
-    assert ran.code == 0
-    assert "there are no ids in ids" in ran.err
-    assert Path("out").read_bytes() == b""
-    assert vairosms("bulk", "ids", "-o", "out", "--resume").code == 0
+    ran = vairosms("bulk", "ids", "-o", out)
+    assert (ran.code, "Checked 0 rows" in ran.err) == (0, True)
+    check_complete(out, [])
 
 
-def test_counts_a_thousand_invalid_lines(vairosms):
+def test_counts_a_thousand_invalid_rows(vairosms):
     write_ids(["x"] * 1000)
     ran = vairosms("bulk", "ids", "-o", "out.csv")
     assert ran.code == 1
     check_complete("out.csv", ["x"] * 1000)
-    assert "VairoSMSInvalidIdError 1,000 100.0%" in ran.err
+    assert "rows without a packet id 1,000 100.0%" in ran.err
     assert "e.g. line 1" in ran.err
 
 
 def test_max_concurrency_limits_lookups_in_flight(vairosms, panel):
     write_ids(range(1, 31))
-    assert vairosms("bulk", "ids", "-o", "out", "--max-concurrency", 3).code == 0
+    assert vairosms("bulk", "ids", "-o", "out.csv", "--max-concurrency", 3).code == 0
     assert panel.peak_in_flight <= 3
 
 
 def test_rate_limits_requests_per_second(vairosms, panel):
     write_ids(range(1, 8))
-    vairosms("bulk", "ids", "-o", "out", "--rate", 5)
+    vairosms("bulk", "ids", "-o", "out.csv", "--rate", 5)
     times = [request.time for request in panel.request_log]
     assert len(times) == 7
     assert max(times) - min(times) > 1.1  # 7 requests, a fifth of a second apart
 
 
 def test_leading_zeros_do_not_change_an_id(vairosms, panel):
-    write_ids([f"{'0' * 60}52", "0" * 70])
-    vairosms("bulk", "ids", "-o", "out")
-    panel.reset_counters()
-    ran = vairosms("bulk", "ids", "-o", "out", "--resume")
-    assert "1 of them in earlier runs" in ran.err
-    assert panel.requests == 0
+    write_ids([f"{'0' * 60}52", "52", "0" * 70])
+    assert vairosms("bulk", "ids", "-o", "out.jsonl").code == 1
+    assert panel.requests_by_id == {52: 1}
+    assert [row.durum for row in read_out("out.jsonl")] == [1, 1, None]
+
+
+def test_an_id_that_sqlite_cannot_hold_is_an_error_of_its_row(vairosms, panel):
+    write_ids([2**63 - 1, 2**63, 2**64])
+    assert vairosms("bulk", "ids", "-o", "out.jsonl").code == 1
+    assert panel.requests_by_id == {2**63 - 1: 1}
+    assert read_out("out.jsonl")[1:] == [
+        OutRow(str(n), None, "VairoSMSInvalidIdError") for n in (2**63, 2**64)
+    ]
+
+
+def test_the_key_in_file_reaches_neither_the_store_nor_the_terminal(vairosms):
+    """OUT has FILE's own cells, unchanged, so it has the key too if FILE has it."""
+    Path("ids").write_text(f"52\n{KEY}\n", "utf-8")
+    ran = vairosms("bulk", "ids", "-o", "out.jsonl")
+    assert ran.code == 1
+    assert_no_key(Path("out.jsonl.db").read_bytes().decode(errors="replace"))
+
+
+@pytest.mark.parametrize("option", [(), ("--store", "all.db")], ids=["beside OUT", "--store"])
+def test_the_store_has_one_row_per_packet(vairosms, option):
+    write_ids([52, 61, 52, "x", 9999])
+    vairosms("bulk", "ids", "-o", "out.csv", *option)
+    store = option[-1] if option else "out.csv.db"
+    rows = query_store(store, "SELECT id, paket_durum, error FROM gonderim ORDER BY id")
+    assert rows == [(52, 1, None), (61, -1, None), (9999, None, "VairoSMSNotFoundError")]
+
+
+def test_the_store_can_be_shared_by_lists(vairosms, panel):
+    write_ids([52, 61], "a")
+    write_ids([61, 1], "b")
+    vairosms("bulk", "a", "-o", "a.csv", "--store", "all.db")
+    vairosms("bulk", "b", "-o", "b.csv", "--store", "all.db")
+    assert panel.requests_by_id == {52: 1, 61: 1, 1: 1}
+    check_complete("b.csv", [61, 1])
+
+
+def test_a_message_cannot_steer_the_terminal(vairosms, panel):
+    ran = vairosms("bulk", "ids", "-o", "a\x1b[2J.csv", "--store", "x\x07y/z")
+    assert ran.code == 2
+    assert not {"\x1b", "\x07"} & set(ran.err)
+    write_ids([52])
+    ran = vairosms("bulk", "ids", "-o", "a\x1b[2J.csv")
+    assert (ran.code, "\x1b" in ran.err) == (0, False)
+    assert not {"\x1b"} & set(vairosms("get", "52\x1b[2J").out)
+    assert not {"\x1b"} & set(vairosms("\x1b[2J").err)

@@ -15,7 +15,7 @@ from tests.cli.helpers import (
     wait_until,
     write_ids,
 )
-from tests.cli.results import OUTS, check_complete, ids_in, read_rows
+from tests.cli.results import OUTS, check_complete, final_ids
 from tests.platforms import linux
 
 pytestmark = [pytest.mark.slow, linux]
@@ -24,35 +24,54 @@ pytestmark = [pytest.mark.slow, linux]
 @pytest.fixture(scope="module")
 def module_panel():
     with Panel(packets=3000, settle_time=0.0, latency=(0.005, 0.015)) as panel:
+        for gonderim_id in range(1, 3001):
+            panel.add_gonderim(gonderim_id)  # all are final
         yield panel
 
 
+def check_nothing_is_lost(panel, ran, store, out, ids):
+    """Check the run that a full disk ended, and that the same command completes it."""
+    assert ran.code == 4, ran.err
+    assert ran.err.count("Error: ") == 1
+    assert ran.err.endswith("Run the same command again to continue.\n")
+    assert not Path(out).exists()
+    final, asked = final_ids(store), panel.requests_by_id.copy()
+    assert final
+    assert f"{len(final):,} of 1,000 packets are looked up." in ran.err
+    assert run_vairosms("bulk", "ids", "-o", out, "--store", store, panel=panel).code == 0
+    check_complete(out, ids)
+    assert all(panel.requests_by_id[gonderim_id] == asked[gonderim_id] for gonderim_id in final)
+
+
 @pytest.mark.parametrize("out", OUTS)
-def test_a_file_size_limit_ends_the_run_after_a_whole_line(panel, folder, out):
-    """The kernel truncates the write that reaches the limit, and refuses the next one."""
-    write_ids(range(1, 1001))
-    blocks = 100 if out == "out.jsonl" else 40  # of 512 or 1,024 bytes, which depends on the shell
+@pytest.mark.parametrize(
+    ("rows", "blocks"), [(1000, 120), (4000, 270)], ids=["of the store", "of OUT"]
+)
+def test_a_file_size_limit_loses_nothing(panel, folder, out, rows, blocks):
+    """The kernel refuses the write that would exceed the limit."""
+    ids = [n % 1000 + 1 for n in range(rows)]
+    write_ids(ids)
     before = ("sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh")
     ran = run_vairosms("bulk", "ids", "-o", out, panel=panel, before=before)
-    assert ran.code == 4
-    assert f"Error: {out}: File too large" in ran.err
-    assert f"  vairosms bulk ids -o {out} --resume" in ran.err
-    assert f"{out} has the results of {len(read_rows(out))} of 1,000 lines" in ran.err
-    data = Path(out).read_bytes()
-    assert data.endswith(b"\n")
-    assert len(data) > blocks * 512 - 1500
-    asked = dict(panel.requests_by_id)
-    finished = ids_in(out)
-    ran = run_vairosms("bulk", "ids", "-o", out, "--resume", panel=panel)
-    assert ran.code == 0
-    check_complete(out, range(1, 1001))
-    assert all(panel.requests_by_id[i] == asked[i] for i in finished)
+    check_nothing_is_lost(panel, ran, f"{out}.db", out, ids)
 
 
-def test_a_full_device_ends_the_run(panel, folder):
-    write_ids(range(1, 51))
-    ran = run_vairosms("bulk", "ids", "-o", "/dev/full", "-q", panel=panel)
-    assert (ran.code, ran.err) == (4, "Error: /dev/full: No space left on device\n")
+@pytest.mark.parametrize("out", OUTS)
+@pytest.mark.parametrize("size", ["80k", "280k"], ids=["for the store", "for OUT"])
+def test_a_full_disk_loses_nothing(panel, folder, out, size):
+    """The disk is a file system in memory, which is copied before it disappears."""
+    ids = [n % 1000 + 1 for n in range(10_000)]
+    write_ids(ids)
+    Path("disk").mkdir()
+    script = (
+        f"mount -t tmpfs -o size={size} tmpfs disk || exit 99; "
+        '"$@"; code=$?; cp -a disk kept; exit $code'
+    )
+    sudo = () if os.geteuid() == 0 else ("sudo", "--non-interactive", "--preserve-env")
+    before = (*sudo, "unshare", "--mount", "sh", "-c", script, "sh")
+    ran = run_vairosms("bulk", "ids", "-o", f"disk/{out}", panel=panel, before=before)
+    assert not list(Path("kept").glob(".*")), "a temporary file is left"
+    check_nothing_is_lost(panel, ran, f"kept/{out}.db", out, ids)
 
 
 @pytest.mark.parametrize(

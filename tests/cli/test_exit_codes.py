@@ -6,7 +6,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cli.helpers import run_vairosms, start_vairosms, wait_for_exit, wait_until
+from tests.cli.helpers import (
+    add_settling_packet,
+    run_vairosms,
+    start_vairosms,
+    wait_for_exit,
+    wait_until,
+)
 from tests.platforms import linux
 from vairosms_async.sandbox import Fault
 
@@ -46,8 +52,14 @@ def test_the_exit_code_says_how_a_command_ended(panel, folder, code, args, setti
     ("code", "given", "args", "settings"),
     [
         pytest.param(0, b"52\n61\n", [], {}, id="all found"),
+        pytest.param(0, b"52\n900\n", [], {}, id="in progress"),
+        pytest.param(0, b"900\n", ["--wait", "--wait-timeout", "0.1"], {}, id="wait timeout"),
         pytest.param(1, b"52\n9999\n", [], {}, id="some failed"),
+        pytest.param(1, b"52\nx\n", [], {}, id="row without an id"),
         pytest.param(2, b"", ["--column"], {}, id="usage error"),
+        pytest.param(2, b"52\n", ["--store", "no/store"], {}, id="store in a missing folder"),
+        pytest.param(2, b"52\n", ["--offline"], {}, id="offline without a store"),
+        pytest.param(2, b"52\n", ["--column", "x"], {}, id="missing column"),
         pytest.param(3, b"52\n", [], WRONG_KEY, id="refused key"),
         pytest.param(4, b"1\n2\n3\n4\n", ["--max-failures", "3"], UNREACHABLE, id="panel down"),
     ],
@@ -55,7 +67,8 @@ def test_the_exit_code_says_how_a_command_ended(panel, folder, code, args, setti
 def test_the_exit_code_says_how_a_bulk_run_ended(panel, folder, code, given, args, settings):
     """`test_kill` tests the exit codes of a run that a signal ends."""
     Path("ids").write_bytes(given)
-    ran = run_vairosms("bulk", "ids", "-o", "out", *args, panel=panel, settings=settings)
+    add_settling_packet(panel, 900, 3600)
+    ran = run_vairosms("bulk", "ids", "-o", "out.csv", *args, panel=panel, settings=settings)
     assert ran.code == code, ran.err
 
 

@@ -60,3 +60,10 @@ def test_wait_writes_a_timeout_as_json(panel):
     first, last = (json.loads(line) for line in ran.out.splitlines())
     assert (first["gonderim"]["paket_durum"], first["error"]) == (0, None)
     assert last["error"]["type"] == "VairoSMSTimeoutError"
+
+
+def test_get_writes_an_error_as_json(vairosms):
+    ran = vairosms("get", "--json", "9999")
+    [row] = map(json.loads, ran.out.splitlines())
+    assert (ran.code, row["id"], row["input"]) == (1, 9999, {"id": "9999"})
+    assert row["error"]["type"] == "VairoSMSNotFoundError"

@@ -66,6 +66,6 @@ def test_shell_completion_completes_options(shell):
     ran = run_vairosms(settings={"_VAIROSMS_COMPLETE": f"{shell}_source"})
     assert ran.code == 0
     assert "_VAIROSMS_COMPLETE" in ran.out
-    settings = {"_VAIROSMS_COMPLETE": "bash_complete", "COMP_WORDS": "vairosms bulk --re"}
+    settings = {"_VAIROSMS_COMPLETE": "bash_complete", "COMP_WORDS": "vairosms bulk --off"}
     ran = run_vairosms(settings=settings | {"COMP_CWORD": "2"})
-    assert ran.out == "plain,--resume\n"
+    assert ran.out == "plain,--offline\n"

@@ -18,10 +18,8 @@ def test_the_key_is_in_no_output_file_or_process_listing(panel, folder):
     panel.fail(Fault("hang"), times=1, id=9)
     Path("key").write_text(KEY)
     write_ids(range(1, 101))
-    with Path("ids").open("a") as ids:
-        ids.write(f"{KEY}\nx{KEY}y\n")
     child = start_vairosms(
-        "bulk", "ids", "-o", "out", "--api-key-file", "key", "--timeout", "3",
+        "bulk", "ids", "-o", "out.csv", "--api-key-file", "key", "--timeout", "3",
         panel=panel, settings={"VAIROSMS_API_KEY": None, "PYTHONASYNCIODEBUG": "1"},
     )  # fmt: skip
     wait_until(lambda: panel.requests > 50)
@@ -47,14 +45,14 @@ def test_a_traceback_with_local_variables_has_no_key(panel, folder):
         "    shown = traceback.TracebackException(kind, exc, tb, capture_locals=True)\n"
         "    print(''.join(shown.format()).replace('Traceback', 'Trace'), file=sys.stderr)\n"
         "sys.excepthook = hook\n"
-        "import vairosms_async.cli.bulk as bulk\n"
-        "def broken(*_): raise KeyError('a bug')\n"
-        "bulk.entry_of = broken\n"
+        "import vairosms_async.cli.store as store\n"
+        "def broken(gonderim): raise KeyError('a bug')\n"
+        "store.record_columns = broken\n"
     )
     write_ids(range(1, 11))
     ran = run_vairosms(
-        "bulk", "ids", "-o", "out", panel=panel, settings={"PYTHONPATH": str(folder)}
+        "bulk", "ids", "-o", "out.csv", panel=panel, settings={"PYTHONPATH": str(folder)}
     )
     assert ran.code == 1
     assert "KeyError: 'a bug'" in ran.err
-    assert "gonderim_id = " in ran.err  # the traceback does show local variables
+    assert "gonderim = " in ran.err  # the traceback does show local variables

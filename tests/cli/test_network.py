@@ -49,9 +49,9 @@ def test_get_goes_through_https_proxy(panel, proxy, name):
 def test_bulk_goes_through_https_proxy(panel, proxy, folder):
     write_ids(range(1, 301))
     settings = {"SSL_CERT_FILE": panel.bundle, "HTTPS_PROXY": proxy.address}
-    ran = run_vairosms("bulk", "ids", "-o", "out", panel=panel, settings=settings)
+    ran = run_vairosms("bulk", "ids", "-o", "out.csv", panel=panel, settings=settings)
     assert ran.code == 0
-    check_complete("out", range(1, 301))
+    check_complete("out.csv", range(1, 301))
     assert 1 <= len(proxy.asked) <= 16
 
 

@@ -5,7 +5,7 @@ import re
 import attrs
 import pytest
 
-from tests.cli.result_samples import DRIFTED, FAILED_PACKET, FINISHED, ONLY_STATE
+from tests.cli.known_samples import DRIFTED, FAILED_PACKET, FINISHED, ONLY_STATE
 from tests.cli.screens import NOT_FOUND, UNKNOWN_STATE, printed, screen
 from vairosms_async import (
     GonderimResult,

@@ -6,14 +6,16 @@ import logging
 import re
 import sys
 import time
+import types
 
 import pytest
 from rich.console import Console
 
-from tests.cli.screens import entry, printed, screen
-from vairosms_async.cli.progress import Progress
+from tests.cli.screens import printed, screen
+from vairosms_async import PaketDurum
+from vairosms_async.cli.display import Progress
+from vairosms_async.cli.lookups import Lookups
 from vairosms_async.cli.streams import guard_streams
-from vairosms_async.cli.tally import Tally
 
 
 @pytest.fixture
@@ -24,47 +26,51 @@ def clock(monkeypatch):
     return now
 
 
+def lookups(answered=0, *, waiting=0, failed=0, **states):
+    """Return the lookups of a run, as far as the display reads them."""
+    lookups = Lookups([], lambda _: None)
+    lookups.answered, lookups.waiting, lookups.failed = answered, waiting, failed
+    lookups.states.update({PaketDurum[name]: count for name, count in states.items()})
+    return lookups
+
+
 def test_prints_a_line_every_five_seconds(clock):
-    out, tally = screen(), Tally()
-    progress = Progress(out, tally, 1000, quiet=False)
+    out = screen()
+    progress = Progress(out, 1000)
     with progress.shown():
         for second in range(21):
             clock[0] = 1000.0 + second
-            tally.add(entry(second + 1, 0 if second % 2 else 1))
-            progress.retries = second
-            progress.update()
+            progress.stats = lambda: types.SimpleNamespace(retries=second)  # noqa: B023
+            progress.update(lookups(second + 1, SONLANDI=second, DEVAM_EDIYOR=1, failed=2))
     lines = printed(out).splitlines()
-    assert lines[0] == ("6/1,000, 1/s, 13:48 left; SONLANDI 3, DEVAM_EDIYOR 3, errors 0, retries 5")
+    assert lines[0] == ("6/1,000, 1/s, 13:48 left; SONLANDI 5, DEVAM_EDIYOR 1, errors 2, retries 5")
     assert len(lines) == 4
-    assert progress.pace() == " in 0:20, 1/s"
+    assert progress.pace(20) == "0:20, 1/s"
 
 
-def test_prints_the_time_left_only_with_a_total(clock):
-    out, tally = screen(), Tally()
-    progress = Progress(out, tally, None, quiet=False)
+def test_prints_the_time_left_while_packets_are_answered(clock):
+    out = screen()
+    progress = Progress(out, 100_000)
     clock[0] += 6
-    progress.update()
-    assert printed(out) == "0, 0/s; errors 0\n"
-    progress = Progress(out, tally, 100_000, quiet=False)
+    progress.update(lookups())
+    assert printed(out) == "0/100,000, 0/s; errors 0\n"
+    progress = Progress(out, 100_000)
     clock[0] += 6
-    tally.add(entry(1))
-    progress.update()
+    progress.update(lookups(1))
     assert "1/100,000, 0/s, 166:39:54 left" in printed(out)
 
 
-def test_a_line_counts_packets_that_are_not_final(clock):
-    out, tally = screen(), Tally()
-    progress = Progress(out, tally, 3, quiet=False)
-    tally.add(entry(1))
-    progress.waiting = 2
+def test_a_line_counts_packets_that_are_polled(clock):
+    out = screen()
+    progress = Progress(out, 3)
     clock[0] += 6
-    progress.update()
-    assert printed(out) == "3/3, 2 not final yet; SONLANDI 1, not final 2, errors 0\n"
+    progress.update(lookups(3, waiting=2, SONLANDI=1))
+    assert printed(out) == "2 of 3 not final yet; SONLANDI 1, errors 0\n"
 
 
 def test_shows_warnings_of_the_library():
     out = screen()
-    progress = Progress(out, Tally(), 3, quiet=False)
+    progress = Progress(out, 3)
     logger = logging.getLogger("vairosms_async")
     handlers = list(logger.handlers)
     with progress.shown():
@@ -74,18 +80,18 @@ def test_shows_warnings_of_the_library():
         logger.info("no")
     logger.warning("later")
     assert printed(out) == "the panel answered (HTTP 429)\n"
-    assert progress.notes() == ["1 warning; the last: the panel answered (HTTP 429)"]
+    assert progress.warnings() == ["1 warning; the last: the panel answered (HTTP 429)"]
     assert logger.handlers == handlers
 
 
 def test_limits_repeated_warnings(clock):
     out = screen()
-    progress = Progress(out, Tally(), 3, quiet=False)
+    progress = Progress(out, 3)
     for n in range(100):
         clock[0] += 0.1
-        progress.note(f"pause {n}")
+        progress.warn(f"pause {n}")
     assert printed(out) == "pause 0\npause 50\n"
-    assert progress.notes() == ["100 warnings; the last: pause 99"]
+    assert progress.warnings() == ["100 warnings; the last: pause 99"]
 
 
 class HungUpTerminal(io.RawIOBase):
@@ -114,40 +120,40 @@ def test_a_hung_up_terminal_does_not_end_the_run(monkeypatch, clock, bar, hung_u
     monkeypatch.setattr(sys, "stderr", stderr)
     guard_streams()
     out = Console(stderr=True, force_terminal=bar, width=80, legacy_windows=False)
-    progress = Progress(out, Tally(), 3, quiet=False)
+    progress = Progress(out, 3)
     with progress.shown():
         for _ in range(2):
             clock[0] += 10
-            progress.update()
-            progress.note("x")
+            progress.update(lookups())
+            progress.warn("x")
             terminal.hung_up = True
 
 
 def test_quiet_shows_nothing(clock):
-    out = screen()
-    progress = Progress(out, Tally(), 3, quiet=True)
+    out = screen(force_terminal=True)
+    progress = Progress(out, 3, quiet=True)
     with progress.shown():
-        progress.note("x")
+        progress.warn("x")
         clock[0] += 10
-        progress.update()
+        progress.update(lookups())
     assert printed(out) == ""
 
 
-def test_shows_no_bar_without_a_total(clock):
-    out = screen(force_terminal=True)
-    progress = Progress(out, Tally(), None, quiet=False)
-    with progress.shown():
-        progress.update()
-    assert "━" not in printed(out)
-
-
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
-def test_bar_fits_the_width(clock, tally, width):
+@pytest.mark.parametrize("waiting", [0, 999_900], ids=["lookups", "polls"])
+def test_bar_fits_the_width(clock, width, waiting):
     out = screen(width, force_terminal=True)
-    progress = Progress(out, tally, 1_000_000, quiet=False)
+    progress = Progress(out, 1_000_000)
     with progress.shown():
         clock[0] += 1
-        progress.update()
+        progress.update(lookups(100, SONLANDI=60, DEVAM_EDIYOR=30, HATALI=10, waiting=waiting))
     text = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", printed(out))
-    assert "100/1,000,000" in text
+    assert ("999,900 of 1,000,000" if waiting else "100/1,000,000") in text
     assert all(len(line) <= width for line in re.split(r"[\r\n]+", text))
+
+
+def test_a_warning_cannot_steer_the_terminal():
+    out = screen()
+    progress = Progress(out, 3)
+    progress.warn("\x1b[2J")
+    assert "\x1b" not in printed(out) + progress.warnings()[0]

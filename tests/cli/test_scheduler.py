@@ -1,5 +1,6 @@
 """`vairosms bulk --scheduler`, on a cluster in this process and on one of processes."""
 
+import json
 import os
 import signal
 import sys
@@ -10,8 +11,16 @@ import dask
 import pytest
 from distributed import LocalCluster
 
-from tests.cli.helpers import Panel, start_vairosms, wait_for_exit, wait_until, write_ids
-from tests.cli.results import OUTS, check_complete, complete_lines, read_rows
+from tests.cli.helpers import (
+    Panel,
+    add_settling_packet,
+    start_vairosms,
+    wait_for_exit,
+    wait_until,
+    write_ids,
+)
+from tests.cli.results import OUTS, check_complete, final_ids
+from vairosms_async.cli import cluster as cluster_module
 from vairosms_async.sandbox import Fault
 
 IDS = [*range(1, 151), 52, 52, 9999, "abc", 0]
@@ -45,44 +54,49 @@ def vairosms(vairosms):
 
 
 @pytest.mark.parametrize("out", OUTS)
-def test_writes_one_result_per_line(vairosms, panel, cluster, out):
+def test_out_has_the_rows_of_file(vairosms, panel, cluster, out):
     ran = vairosms("bulk", "ids", "-o", out, "--scheduler", cluster, "--max-concurrency", 5)
     assert ran.code == 1
     check_complete(out, IDS)
-    assert panel.requests == 153
+    assert panel.requests == 151
     assert panel.peak_in_flight <= 5
-    assert "Checked 155 lines" in ran.err
+    assert "Checked 155 rows" in ran.err
 
 
-def test_resume_asks_only_for_missing_lines(vairosms, panel, cluster):
-    assert vairosms("bulk", "ids", "-o", "out.jsonl", "-q", "--scheduler", cluster).code == 1
-    lines = Path("out.jsonl").read_bytes().splitlines(keepends=True)
-    # The last 40 lines are missing, and the one before them is truncated.
-    Path("out.jsonl").write_bytes(b"".join(lines[:114]) + lines[114][:20])
+def test_the_same_command_again_asks_only_for_what_is_missing(vairosms, panel, cluster):
+    write_ids(range(1, 121))
+    vairosms("bulk", "ids", "-o", "out.jsonl", "-q", "--scheduler", cluster)
+    final = final_ids("out.jsonl.db")
+    write_ids(IDS)
     panel.reset_counters()
-    ran = vairosms("bulk", "ids", "-o", "out.jsonl", "--resume", "--scheduler", cluster)
-    assert ran.code == 1
+    assert vairosms("bulk", "ids", "-o", "out.jsonl", "--scheduler", cluster).code == 1
     rows = check_complete("out.jsonl", IDS)
-    assert sum(row["gonderim"] is not None for row in rows.values()) == 152
-    assert panel.requests <= 41 + 1  # 9999 fails again
+    assert sum(row.durum is not None for row in rows) == 152
+    assert panel.requests_by_id == dict.fromkeys({*range(1, 151), 9999} - final, 1)
+
+
+def test_a_stream_has_each_row(vairosms, panel, cluster):
+    ran = vairosms("bulk", "ids", "-o", "-", "--scheduler", cluster)
+    assert ran.code == 1
+    rows = sorted(map(json.loads, ran.out.splitlines()), key=lambda row: row["line"])
+    assert [row["id"] for row in rows] == [*IDS[:-1], "0"]
+    assert panel.requests == 151
 
 
 def test_wait_polls_from_this_process(vairosms, panel, cluster):
-    ran = vairosms(
-        "bulk", "ids", "-o", "out.jsonl", "--wait", "--wait-timeout", "0.1", "--scheduler", cluster
-    )
-    assert ran.code == 1
-    check_complete("out.jsonl", IDS)
-    assert any((row["error"] or {}).get("type") == "VairoSMSTimeoutError" for row in
-               read_rows("out.jsonl"))  # fmt: skip
+    add_settling_packet(panel, 4000, 0.2)
+    write_ids([52, 4000])
+    ran = vairosms("bulk", "ids", "-o", "out.jsonl", "--wait", "--scheduler", cluster)
+    assert ran.code == 0
+    assert check_complete("out.jsonl", [52, 4000])[1].durum == 1
 
 
 def test_a_refused_key_ends_the_run(vairosms, panel, cluster):
     panel.fail(Fault("status", 401), id=77)
     ran = vairosms("bulk", "ids", "-o", "out.jsonl", "--scheduler", cluster)
     assert ran.code == 3
-    assert "--resume" in ran.err
-    assert vairosms("bulk", "ids", "-o", "out.jsonl", "--scheduler", cluster, "--resume").code == 1
+    assert "Run the same command again to continue." in ran.err
+    assert vairosms("bulk", "ids", "-o", "out.jsonl", "--scheduler", cluster).code == 1
     check_complete("out.jsonl", IDS)
 
 
@@ -100,12 +114,13 @@ def test_rejects_an_unknown_address_scheme(vairosms):
     assert "unknown address scheme 'foo'" in ran.err
 
 
-def test_resume_with_nothing_to_ask_starts_no_cluster(vairosms, panel, cluster):
-    write_ids(range(1, 21))
-    assert vairosms("bulk", "ids", "-o", "out.jsonl", "-q", "--scheduler", cluster).code == 0
-    given = ("--resume", "--scheduler", "tcp://127.0.0.1:1")
-    assert vairosms("bulk", "ids", "-o", "out.jsonl", *given).code == 0
-    assert panel.requests == 20
+@pytest.mark.parametrize("out", ["out.jsonl", "-"])
+def test_a_run_with_nothing_to_ask_starts_no_cluster(vairosms, panel, out):
+    write_ids([52, 61, "x"])
+    assert vairosms("bulk", "ids", "-o", "out.jsonl", "-q", "--store", "all.db").code == 1
+    given = ("--store", "all.db", "--scheduler", "tcp://127.0.0.1:1")
+    assert vairosms("bulk", "ids", "-o", out, *given).code == 1
+    assert panel.requests == 2
 
 
 LOCAL = ("bulk", "ids", "-o", "out.jsonl", "--scheduler", "local")
@@ -114,9 +129,11 @@ LOCAL = ("bulk", "ids", "-o", "out.jsonl", "--scheduler", "local")
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        pytest.param(["--rate", "5"], "--rate is for one machine", id="rate"),
+        pytest.param(["--rate", "5"], "--rate cannot be combined with --scheduler", id="rate"),
         pytest.param(
-            ["--scheduler", "lokal"], 'Error: --scheduler is "local", or an address', id="address"
+            ["--scheduler", "lokal"],
+            'Error: --scheduler must be "local" or an address',
+            id="address",
         ),
     ],
 )
@@ -129,10 +146,10 @@ def test_rejects_invalid_options(vairosms, panel, options, why):
 
 
 def test_rejects_a_proxy(vairosms, panel, monkeypatch):
-    monkeypatch.setattr("vairosms_async.cli.cluster.proxy_for", lambda url: "http://proxy")
+    monkeypatch.setattr(cluster_module, "proxy_for", lambda url: "http://proxy")
     ran = vairosms(*LOCAL)
     assert ran.code == 2
-    assert "not through HTTPS_PROXY" in ran.err
+    assert "cannot be combined with HTTPS_PROXY" in ran.err
     assert not Path("out.jsonl").exists()
     assert panel.requests == 0
 
@@ -151,26 +168,25 @@ def test_a_missing_extra_says_how_to_install_it(vairosms, panel, monkeypatch):
 def test_ctrl_c_ends_a_run_while_its_cluster_starts(folder, seconds):
     write_ids(range(1, 3001))
     with Panel(packets=3000, settle_time=0.0, latency=0.2) as panel:
-        child = start_vairosms("bulk", "ids", "-o", "out", "--scheduler", "local", panel=panel,
-                      start_new_session=True)  # fmt: skip
-        wait_until(lambda: Path("out").exists())
+        child = start_vairosms(*LOCAL, panel=panel, start_new_session=True)
+        wait_until(lambda: Path("out.jsonl.db").exists())
         time.sleep(seconds)
         os.killpg(child.pid, signal.SIGINT)
         ran = wait_for_exit(child)
     assert ran.code == 130
     # Dask and its processes print nothing.
-    assert ran.err.rstrip().endswith("--resume")
+    assert ran.err.endswith("Run the same command again to continue.\n")
     assert "Nanny" not in ran.err
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
-def test_resume_completes_a_run_on_processes(folder, number):
+def test_the_same_command_again_completes_a_run_on_processes(folder, number):
     write_ids(range(1, 6_001))
-    given = ("bulk", "ids", "-o", "out.jsonl", "--scheduler", "local")
     with Panel(packets=6_000, settle_time=0.0, latency=0.01) as panel:
-        child = start_vairosms(*given, panel=panel, start_new_session=True)
-        wait_until(lambda: complete_lines("out.jsonl").count(b"\n") > 600)
+        child = start_vairosms(*LOCAL, panel=panel, start_new_session=True)
+        wait_until(lambda: panel.requests > 1500)
+        time.sleep(1)
         if number == signal.SIGINT:  # a terminal sends it to all processes of the command
             os.killpg(child.pid, number)
         else:
@@ -178,10 +194,9 @@ def test_resume_completes_a_run_on_processes(folder, number):
         ran = wait_for_exit(child)
         assert ran.code == (130 if number == signal.SIGINT else -9)
         wait_until(lambda: not panel.in_flight)
-        sent, done = panel.requests, len(read_rows("out.jsonl"))
-        assert done < 6_000
-        ran = wait_for_exit(start_vairosms(*given, "--resume", panel=panel))
-        assert ran.code == 0
+        final = final_ids("out.jsonl.db")
+        assert 0 < len(final) < 5_000
+        asked = panel.requests_by_id.copy()
+        assert wait_for_exit(start_vairosms(*LOCAL, panel=panel)).code == 0
         check_complete("out.jsonl", range(1, 6_001))
-        # The resumed run asks only for ids that OUT did not have.
-        assert panel.requests - sent == 6_000 - done
+        assert all(panel.requests_by_id[gonderim_id] == asked[gonderim_id] for gonderim_id in final)

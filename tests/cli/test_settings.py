@@ -5,35 +5,32 @@ import os
 
 import pytest
 
-from vairosms_async.cli.settings import Throttle, proxy_for
-from vairosms_async.cli.trouble import Trouble
+from vairosms_async.cli.settings import proxy_for, rate_limiter
+from vairosms_async.cli.signals import CommandError
 
 
-async def seconds_for(throttle, requests):
-    """Enter the throttle for each request, one after the other. Return how long it took."""
+async def seconds_for(limiter, requests):
+    """Enter a rate limiter for each request. Return how long it took."""
     began = asyncio.get_running_loop().time()
     for _ in range(requests):
-        async with throttle:
+        async with limiter:
             pass
     return asyncio.get_running_loop().time() - began
 
 
-@pytest.mark.parametrize("rate", [None, 1000.0])
-async def test_throttle_counts_requests(rate):
-    throttle = Throttle(rate)
-    await seconds_for(throttle, 3)
-    assert throttle.requests == 3
+def test_no_rate_is_no_rate_limiter():
+    assert rate_limiter(None) is None
 
 
 @pytest.mark.parametrize(("rate", "requests"), [(20.0, 5), (100.0, 25)])
-async def test_throttle_spreads_requests_evenly(rate, requests):
+async def test_requests_are_spread_evenly(rate, requests):
     """At most 1/20 s of requests, or one request, start at once. The rest takes 0.2 s."""
-    assert 0.19 <= await seconds_for(Throttle(rate), requests) < 5
+    assert 0.19 <= await seconds_for(rate_limiter(rate), requests) < 5
 
 
-async def test_throttle_does_not_delay_the_first_request():
+async def test_the_first_request_is_not_delayed():
     """At this rate, the second request starts after 20 seconds."""
-    assert await seconds_for(Throttle(0.05), 1) < 5
+    assert await seconds_for(rate_limiter(0.05), 1) < 5
 
 
 PROXY = "http://p:1"
@@ -88,7 +85,7 @@ def test_no_proxy_lists_hosts_to_reach_directly(monkeypatch, url, no_proxy, prox
 )
 def test_rejects_an_unusable_proxy(monkeypatch, proxy):
     monkeypatch.setenv("HTTPS_PROXY", proxy)
-    with pytest.raises(Trouble, match="HTTPS_PROXY must be like http") as caught:
+    with pytest.raises(CommandError, match="HTTPS_PROXY must be like http") as caught:
         proxy_for("https://vairosms.com")
     assert "gizli" not in str(caught.value)
 

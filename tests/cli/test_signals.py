@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.helpers import Ran
 from tests.platforms import posix
-from vairosms_async.cli.trouble import Signals
+from vairosms_async.cli.signals import Signals
 from vairosms_async.sandbox import Fault
 
 
@@ -40,7 +40,7 @@ def test_giving_up_shows_the_cursor_again(monkeypatch):
     monkeypatch.setattr(os, "_exit", written.append)
     signals = Signals()
     signals.received = signal.SIGINT
-    signals.last_words = lambda: written.append("words")
+    signals.on_give_up = lambda: written.append("words")
     signals._give_up()  # noqa: SLF001 (its timer calls it in a thread)
     assert written == ["words", (2, b"\x1b[?25h"), 130]
 

@@ -1,6 +1,5 @@
-"""`vairosms bulk -`: ids from stdin."""
+"""`vairosms bulk -`: FILE from stdin."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,74 +9,76 @@ from pathlib import Path
 import pytest
 
 from tests.cli.helpers import run_vairosms, start_vairosms, wait_for_exit, wait_until, write_ids
-from tests.cli.results import check_complete, complete_lines
+from tests.cli.results import check_complete, final_ids
 from tests.platforms import linux
-
-
-@linux
-@pytest.mark.slow
-def test_writes_results_while_stdin_stays_open(panel, folder):
-    child = start_vairosms(
-        "bulk", "-", "-o", "-", "-q", panel=panel, stdin=subprocess.PIPE, bufsize=0
-    )
-    for gonderim_id in (52, 61):
-        began = time.monotonic()
-        child.stdin.write(f"{gonderim_id}\n".encode())
-        row = json.loads(child.stdout.readline())
-        assert row["id"] == gonderim_id
-        assert time.monotonic() - began < 3
-    child.stdin.close()
-    child.stdin = None
-    assert wait_for_exit(child).code == 0
+from vairosms_async.sandbox import Fault
 
 
 @linux
 @pytest.mark.slow
 def test_a_signal_ends_a_run_while_stdin_is_silent(panel, folder):
-    child = start_vairosms("bulk", "-", "-o", "out", panel=panel, stdin=subprocess.PIPE, bufsize=0)
+    """Before its first request, the command reads all of stdin: here, a pipe that stays open."""
+    child = start_vairosms("bulk", "-", "-o", "out.csv", panel=panel, stdin=subprocess.PIPE)
     child.stdin.write(b"52\n")
-    wait_until(lambda: complete_lines("out"))
+    child.stdin.flush()
+    time.sleep(1)
     began = time.monotonic()
     child.send_signal(signal.SIGINT)
     child.wait(5)
     assert time.monotonic() - began < 2
     ran = wait_for_exit(child)
-    assert ran.code == 130
-    assert "  ... | vairosms bulk - -o out --resume\n" in ran.err
-    ran = run_vairosms("bulk", "-", "-o", "out", "--resume", panel=panel, given=b"52\n61\n")
+    assert (ran.code, ran.err) == (130, "Interrupted.\n")
+    assert not list(folder.iterdir())
+    assert panel.requests == 0
+
+
+@linux
+@pytest.mark.slow
+def test_the_same_command_again_with_the_same_stdin_continues(panel, folder):
+    panel.fail(Fault("hang"), times=None, id=61)
+    child = start_vairosms("bulk", "-", "-o", "out.csv", panel=panel, stdin=subprocess.PIPE)
+    child.stdin.write(b"52\n61\n")
+    child.stdin.close()
+    child.stdin = None
+    wait_until(lambda: panel.requests_by_id[61])
+    time.sleep(1)
+    child.send_signal(signal.SIGTERM)
+    ran = wait_for_exit(child)
+    assert (ran.code, "1 of 2 packets are looked up." in ran.err) == (143, True)
+    assert final_ids("out.csv.db") == {52}
+    panel.clear_faults()
+    ran = run_vairosms("bulk", "-", "-o", "out.csv", panel=panel, given=b"52\n61\n")
     assert ran.code == 0
-    check_complete("out", [52, 61])
+    assert panel.requests_by_id[52] == 1
+    check_complete("out.csv", [52, 61])
 
 
 @linux
 @pytest.mark.slow
 def test_a_missing_column_of_stdin_leaves_no_file(panel, folder):
-    ran = run_vairosms("bulk", "-", "-o", "out", "--column", "x", panel=panel, given=b"id\n52\n")
+    options = ("-o", "out.csv", "--column", "x")
+    ran = run_vairosms("bulk", "-", *options, panel=panel, given=b"id\n52\n")
     assert ran.code == 2
-    assert "there is no column 'x'" in ran.err
+    assert "no column 'x'" in ran.err
     assert not list(folder.iterdir())
 
 
-def test_resume_reads_stdin_again(vairosms, panel):
-    ids = range(1, 101)
-    write_ids(ids)
-    fd, stdin = os.open("ids", os.O_RDONLY), os.dup(0)
+def test_stdin_works_like_a_file(vairosms, panel):
+    """Also a second time, and if stdin is OUT."""
+    write_ids(range(1, 101))
+    fd, stdin = os.open("ids", os.O_RDWR), os.dup(0)
     try:
         os.dup2(fd, 0)
-        assert vairosms("bulk", "-", "-o", "out", "--column", "x").code == 2
-        assert not Path("out").exists()
+        for _ in range(2):
+            os.lseek(0, 0, os.SEEK_SET)
+            assert vairosms("bulk", "-", "-o", "out.csv").code == 0
         os.lseek(0, 0, os.SEEK_SET)
-        assert vairosms("bulk", "-", "-o", "out").code == 0
-        check_complete("out", ids)
-        lines = Path("out").read_bytes().splitlines(keepends=True)
-        Path("out").write_bytes(b"".join(lines[:60]))
-        os.lseek(0, 0, os.SEEK_SET)
-        panel.reset_counters()
-        ran = vairosms("bulk", "-", "-o", "out", "--resume")
+        Path("out.jsonl").hardlink_to("ids")
+        ran = vairosms("bulk", "-", "-o", "out.jsonl")
     finally:
         os.dup2(stdin, 0)
         os.close(fd)
         os.close(stdin)
-    assert ran.code == 0
-    assert panel.requests == 40
-    check_complete("out", ids)
+    check_complete("out.csv", range(1, 101))
+    assert all(panel.requests_by_id[gonderim_id] == 1 for gonderim_id in final_ids("out.csv.db"))
+    assert (ran.code, ran.err) == (2, "Error: OUT is FILE: name another OUT\n")

@@ -1,24 +1,19 @@
 """The summary of a bulk run."""
 
 import io
+import re
 
+import attrs
 from rich.console import Console
 
-from tests.cli.screens import entry, printed, screen
+from tests.cli.screens import printed, screen
 from vairosms_async.cli.display import show_summary
-from vairosms_async.cli.tally import Tally
+from vairosms_async.cli.store import Kind
 
 
-def test_tally_counts_entries(tally):
-    assert (tally.found, tally.failed, tally.total, tally.kredi) == (99, 1, 100, 198)
-    assert tally.examples["INVALID_SOURCE_ADDRESS"] == "96"
-    tally.clear()
-    assert tally == Tally()
-
-
-def test_summary_shows_states_reasons_and_errors(tally):
+def test_summary_shows_states_reasons_and_errors(summary):
     out = screen()
-    show_summary(out, "Checked 100 lines", tally, ["Results: out"])
+    show_summary(out, "Checked 100 lines", summary, ["Results: out"])
     assert printed(out) == (
         "Checked 100 lines\n"
         "  SONLANDI     80  80.0% ████████████████████████\n"
@@ -28,43 +23,50 @@ def test_summary_shows_states_reasons_and_errors(tally):
         "  INVALID_SOURCE_ADDRESS 3   3.0% █ e.g. 96\n"
         "  no reason given        1   1.0% █ e.g. 99\n"
         "Errors\n"
-        "  VairoSMSNotFoundError 404 1   1.0% █ e.g. 100\n"
+        "  VairoSMSNotFoundError 1   1.0% █ e.g. 100\n"
         "Credits charged: 198\n"
         "Results: out\n"
     )
 
 
-def test_summary_of_no_lines_shows_only_the_credits():
+def test_summary_counts_rows_without_an_id_and_packets_that_were_not_looked_up(summary):
     out = screen()
-    show_summary(out, "Checked 0 lines", Tally(), [])
-    assert printed(out) == "Checked 0 lines\nCredits charged: 0\n"
+    summary = attrs.evolve(summary, packets=190, unknown=90)
+    show_summary(out, "Checked 200 rows", summary, [], bad_rows=10, bad_line=7)
+    assert re.search(r"  not looked up +90  45\.0% ", printed(out))
+    assert "  rows without a packet id 10   5.0% ██ e.g. line 7\n" in printed(out)
 
 
-def test_summary_shows_five_kinds_and_counts_the_rest():
-    tally = Tally()
-    for n in range(8):
-        tally.add(entry(n + 1, error=f"Kind {n}"))
+def test_summary_of_no_rows_shows_only_the_credits(summary):
     out = screen()
-    show_summary(out, "Checked 8 lines", tally, [])
+    empty = attrs.evolve(summary, packets=0, states={}, reasons={}, errors={}, kredi_toplam=0)
+    show_summary(out, "Checked 0 rows", empty, [])
+    assert printed(out) == "Checked 0 rows\nCredits charged: 0\n"
+
+
+def test_summary_shows_five_kinds_and_counts_the_rest(summary):
+    out = screen()
+    errors = {f"Kind {n}": Kind(1, n) for n in range(8)}
+    show_summary(out, "Checked 8 rows", attrs.evolve(summary, errors=errors), [])
     assert "Kind 4" in printed(out)
     assert "Kind 5" not in printed(out)
     assert "  and 3 more kinds\n" in printed(out)
 
 
-def test_summary_fits_a_narrow_terminal(tally):
-    out = screen(width=40)
-    show_summary(out, "Checked 100 lines", tally, [])
+def test_summary_fits_a_narrow_terminal(summary):
+    out = screen(width=36)
+    show_summary(out, "Checked 100 lines", summary, [])
     text = printed(out)
-    assert all(len(line) <= 40 for line in text.splitlines())
-    assert "  SONLANDI     80  80.0% ███████████\n" in text
-    assert "  VairoSMSNotFoundError 404 1   1.0%\n    e.g. 100\n" in text
-    out = screen(width=46)
-    show_summary(out, "Checked 100 lines", tally, [])
-    assert "  VairoSMSNotFoundError 404 1   1.0% e.g. 100\n" in printed(out)
+    assert all(len(line) <= 36 for line in text.splitlines())
+    assert "  SONLANDI     80  80.0% ████████\n" in text
+    assert "  VairoSMSNotFoundError 1   1.0%\n    e.g. 100\n" in text
+    out = screen(width=42)
+    show_summary(out, "Checked 100 lines", summary, [])
+    assert "  VairoSMSNotFoundError 1   1.0% e.g. 100\n" in printed(out)
 
 
-def test_summary_is_ascii_on_an_ascii_terminal(tally):
+def test_summary_is_ascii_on_an_ascii_terminal(summary):
     out = Console(file=io.TextIOWrapper(io.BytesIO(), "ascii"), width=80)
-    show_summary(out, "Checked", tally, [])
+    show_summary(out, "Checked", summary, [])
     out.file.flush()
     assert b"80.0% ####" in out.file.buffer.getvalue()

@@ -37,15 +37,15 @@ def run_on_terminal(panel, *args, size=(24, 80), **settings):
 @pytest.mark.parametrize("size", [(24, 80), (24, 40)], ids=["80 columns", "40 columns"])
 def test_bulk_shows_a_bar(panel, folder, size):
     panel.fail(Fault("status", 429, retry_after=1), times=1, id=400)
-    code, text = run_on_terminal(panel, "bulk", "ids", "-o", "out", size=size)
+    code, text = run_on_terminal(panel, "bulk", "ids", "-o", "out.csv", size=size)
     assert code == 0
     assert "━" in text  # rich's bar
     assert "1 warning; the last: the panel answered" in text
     assert "\x1b[32m" in text  # SONLANDI in green
     assert "\x1b[?25l" in text  # hides the cursor, and shows it again
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
-    assert "Checked 800 lines in 0:0" in text
-    assert "Results: out" in text
+    assert "Checked 800 rows in 0:0" in text
+    assert "Results: out.csv" in text
 
 
 def test_no_bar_if_results_go_to_the_terminal(panel, folder):
@@ -53,11 +53,11 @@ def test_no_bar_if_results_go_to_the_terminal(panel, folder):
     assert code == 0
     assert text.count('"checked_at"') == 800
     assert "━" not in text
-    assert "Checked 800 lines" in text
+    assert "Checked 800 rows" in text
 
 
 def test_no_color_disables_colours(panel, folder):
-    code, text = run_on_terminal(panel, "bulk", "ids", "-o", "out", NO_COLOR="1")
+    code, text = run_on_terminal(panel, "bulk", "ids", "-o", "out.csv", NO_COLOR="1")
     assert code == 0
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", text)
 
@@ -66,7 +66,7 @@ def test_dumb_terminal_gets_no_escape_sequences(panel, folder):
     code, text = run_on_terminal(panel, "get", "52", "61", TERM="dumb")
     assert code == 0
     assert "\x1b" not in text
-    code, text = run_on_terminal(panel, "bulk", "ids", "-o", "out", TERM="dumb")
+    code, text = run_on_terminal(panel, "bulk", "ids", "-o", "out.csv", TERM="dumb")
     assert code == 0
     assert "\x1b" not in text
     assert "━" not in text
@@ -86,16 +86,17 @@ def test_output_fits_the_encoding_of_stdout(panel, encoding):
 
 
 @posix
-def test_ctrl_c_prints_how_to_resume(panel, folder):
+def test_ctrl_c_says_how_to_continue(panel, folder):
     write_ids(range(1, 801))
     child = pexpect.spawn(
-        VAIROSMS[0], [*VAIROSMS[1:], "bulk", "ids", "-o", "out", "--rate", "100"],
+        VAIROSMS[0], [*VAIROSMS[1:], "bulk", "ids", "-o", "out.csv", "--rate", "100"],
         env=environment(panel, TERM="xterm"), timeout=30,
     )  # fmt: skip
     child.expect("/800")
     child.sendintr()
-    child.expect("To go on:")
-    child.expect("vairosms bulk ids -o out --rate 100 --resume")
+    child.expect("Interrupted.")
+    child.expect("of 800 packets are looked up.")
+    child.expect("Run the same command again to continue.")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 130

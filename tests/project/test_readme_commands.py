@@ -64,6 +64,6 @@ def test_the_summary_looks_like_the_one_in_readme(run_in_shell):
         r"^(?:Checked|Credits charged:|HATALI, by reason|Errors|Results:)", shown, re.MULTILINE
     )
     assert len(headings) == 5
-    for text in [*headings, "INVALID_SOURCE_ADDRESS", "VairoSMSNotFoundError 404", "e.g. 9999"]:
+    for text in [*headings, "INVALID_SOURCE_ADDRESS", "VairoSMSNotFoundError", "e.g. 9999"]:
         assert text in shown
         assert text in output

@@ -1,21 +1,21 @@
 """The ``vairosms`` command: packet checks for people who do not write Python.
 
-Its own needs (click, rich, aiolimiter, filelock) are the extra ``cli``.
+The packages in `EXTRA` are the extra ``cli``.
 """
 
 import sys
 
 from .streams import guard_streams
 
-EXTRA = frozenset(("aiolimiter", "click", "filelock", "rich"))
+EXTRA = frozenset(("aiolimiter", "click", "python_calamine", "rich", "xlsxwriter"))
 
 
 def main() -> int:
-    """Run the command and return its exit code; without the extra, say how to install it."""
+    """Run the command and return its exit code. Without the extra, print how to install it."""
     guard_streams()
     try:
-        from .commands import run  # noqa: PLC0415 (the extra may not be there)
-    except KeyboardInterrupt:  # from when it runs, it has its own way with signals
+        from .app import run  # noqa: PLC0415 (the extra may be missing)
+    except KeyboardInterrupt:  # `run` has its own signal handlers
         return 130
     except ModuleNotFoundError as exc:
         if exc.name not in EXTRA:

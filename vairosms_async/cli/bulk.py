@@ -1,216 +1,269 @@
-"""A bulk check: lines of ids in, lines of results out."""
+"""``vairosms bulk``: one run. FILE joined with the store gives OUT."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
-from contextlib import aclosing
-from datetime import datetime
+import os
+from array import array
+from contextlib import ExitStack
+from pathlib import Path
 
-from attrs import define, field, frozen
+import click
+from attrs import define, field
 
-from vairosms_async import (
-    GonderimResult,
-    VairoSMSAPIError,
-    VairoSMSClient,
-    VairoSMSError,
-    VairoSMSInvalidIdError,
-    VairoSMSRateLimitError,
-    VairoSMSServerError,
+from vairosms_async import VairoSMSClient
+
+from .cluster import check_scheduler, on_cluster
+from .display import Progress, console, counted, show_summary
+from .inputs import Input, InputError, read_input
+from .known import StoreError
+from .lookups import LookUp, Lookups, Sink
+from .outputs import FORMATS, Format, OutputError, check_output, write_output
+from .settings import base_url, check_settings, open_client
+from .signals import (
+    ALL_FOUND,
+    NOT_STARTED,
+    SOME_FAILED,
+    STOPPED,
+    CommandError,
+    Signals,
+    printable,
+    say,
 )
-
-from .formats import Format, entry_of, record_of
-from .ids import SHOWN, Line
-from .ledger import Ledger, read_number
-from .out import Output
-from .progress import Progress
-from .settings import Throttle
-from .source import Source
-from .tally import Tally
-from .trouble import STOPPED, Trouble
-
-LookUp = Callable[[AsyncIterable[int]], AsyncGenerator[GonderimResult]]
-
-TICK = 0.25
-"""Seconds between two looks at the display and at what waits to be written; well under a second."""
-
-
-@frozen
-class Waiting:
-    """How packets are waited for that are not final yet.
-
-    Attributes:
-        timeout: Seconds for each of them; None for as long as it takes.
-    """
-
-    timeout: float | None
+from .store import Store
+from .stream import Stream, is_stream
 
 
 @define
 class Bulk:
-    """One run over one input.
+    """One run of ``vairosms bulk``. The attributes are its options."""
 
-    Attributes:
-        client: Asks the panel.
-        look_up: Asks it about many packets: ``client.iter_gonderimler``, or what stands for it.
-        throttle: Of the client; counts the requests.
-        source: The lines.
-        out: Takes the results.
-        format: How they are written.
-        tally: Counts them.
-        progress: Shows how it gets on.
-        ledger: Knows which lines are finished already; None: none is.
-        waiting: Wait until packets are final.
-        max_failures: Failures in a row, with no record between them, that end the run; 0: none do.
-    """
+    signals: Signals
+    file: str
+    out: str
+    store: str | None
+    column: str | None
+    sheet: str | None
+    encoding: str | None
+    fresh: bool
+    offline: bool
+    overwrite: bool
+    wait: bool
+    wait_timeout: float | None
+    max_concurrency: int
+    rate: float | None
+    scheduler: str | None
+    timeout: float
+    max_failures: int
+    api_key_file: str | None
+    quiet: bool
+    _has_begun: bool = field(init=False, default=False)
+    _packets: int = field(init=False, default=0)
+    _settled: int = field(init=False, default=0)
+    _lookups: Lookups | None = field(init=False, default=None)
 
-    client: VairoSMSClient
-    look_up: LookUp
-    throttle: Throttle
-    source: Source
-    out: Output
-    format: Format
-    tally: Tally
-    progress: Progress
-    ledger: Ledger | None = None
-    waiting: Waiting | None = None
-    max_failures: int = 0
-    _asked: int = field(init=False, default=0)
-    _is_waiting: bool = field(init=False, default=False)
-    _in_flight: dict[int, list[int]] = field(init=False, factory=lambda: defaultdict(list))
-    _not_final: dict[int, int | list[int]] = field(init=False, factory=dict[int, int | list[int]])
-    _failures_in_a_row: int = field(init=False, default=0)
-
-    async def run(self) -> None:
-        """Check all lines.
+    def run(self) -> int:
+        """Check the options and do what they say. Return the exit code.
 
         Raises:
-            VairoSMSAuthError: The panel refused the key.
-            Trouble: The run ends early.
+            CommandError: The run has not started.
         """
-        # Whichever ends first ends the other: a full disk is heard of where no result comes either.
-        tasks = [asyncio.create_task(work) for work in (self._work(), self._tick())]
+        self._check_options()
+        self.signals.on_give_up = self._say_how_to_continue
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-            errors = [task.exception() for task in tasks if not task.cancelled()]
-            await self.out.finish()
-        for error in errors:
-            if error is not None:
-                raise error
+            return self._run()
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            self._say_how_to_continue()
+            return self.signals.exit_code
+        except CommandError as exc:
+            error = exc
+        except (InputError, OutputError, StoreError) as exc:
+            error = self._error(str(exc))
+        except OSError as exc:
+            error = self._error(f"{exc.filename or self.out}: {exc.strerror}")
+        if error.exit_code == NOT_STARTED:
+            raise error
+        say(f"Error: {error.message}")
+        self._say_how_to_continue()
+        return error.exit_code
 
-    async def _work(self) -> None:
-        await self._check()
-        if self._not_final:
-            await self._wait()
+    def _error(self, message: str) -> CommandError:
+        return CommandError(message, STOPPED if self._has_begun else NOT_STARTED)
 
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(TICK)
-            await self.out.flush()
-            self.out.check()
-            if not self._is_waiting:
-                # Later, requests are polls too.
-                self.progress.retries = max(0, self.throttle.requests - self._asked)
-            self.progress.update()
+    def _say_how_to_continue(self) -> None:
+        self.signals.on_give_up = lambda: None
+        if self.signals.received:
+            say("Interrupted.")
+        if self._has_begun and self._store_path() is not None:
+            done = self._settled + (self._lookups.saved if self._lookups else 0)
+            say(f"{done:,} of {counted(self._packets, 'packet')} are looked up.")
+            say("Run the same command again to continue.")
 
-    async def _check(self) -> None:
-        async with (
-            aclosing(self.source.lines()) as lines,
-            aclosing(self._ids(lines)) as ids,
-            aclosing(self.look_up(ids)) as results,
-        ):
-            async for result in results:
-                gonderim_id = int(result.id)
-                line = self._in_flight[gonderim_id].pop()
-                if not self._in_flight[gonderim_id]:
-                    del self._in_flight[gonderim_id]
-                is_final = result.gonderim is None or result.gonderim.is_final
-                if self.waiting is not None and not is_final:
-                    self._wait_for(gonderim_id, line)
-                    if self.ledger is not None:  # which can take it out again
-                        self._write(line, result)
-                else:
-                    self._take(line, result)
-                self._check_panel(result.error)
-                await self.out.make_room()
-
-    async def _ids(self, lines: AsyncIterator[Line]) -> AsyncGenerator[int]:
-        async for line in lines:
-            if self.ledger is not None and self.ledger.is_finished(line.number):
-                continue
-            number = read_number(line)
-            if number is not None:
-                self._in_flight[number].append(line.number)
-                self._asked += 1
-                yield number
-            else:
-                self._take(line.number, await refuse(self.client, line))
-                await self.out.make_room()
-
-    async def _wait(self) -> None:
-        self._is_waiting = True
-        timeout = None if self.waiting is None else self.waiting.timeout
-        waits = self.client.wait_gonderimler(list(self._not_final), timeout=timeout)
-        async with aclosing(waits) as results:
-            async for result in results:
-                lines = self._not_final.pop(int(result.id))
-                for line in lines if isinstance(lines, list) else [lines]:
-                    self.progress.waiting -= 1
-                    self._take(line, result)
-                await self.out.make_room()
-
-    def _wait_for(self, gonderim_id: int, line: int) -> None:
-        # An int where there is one line, as nearly always: a list for each takes twice the memory.
-        before = self._not_final.get(gonderim_id)
-        if isinstance(before, list):
-            before.append(line)
-        else:
-            self._not_final[gonderim_id] = line if before is None else [before, line]
-        self.progress.waiting += 1
-
-    def _take(self, line: int, result: GonderimResult) -> None:
-        # No passing failure takes the place of a record that is there.
-        if not (
-            self.ledger is not None
-            and self.ledger.has_record(line)
-            and record_of(result) is None
-            and not says_nothing_of_the_panel(result.error)
-        ):
-            self._write(line, result)
-        self.tally.add(entry_of(line, result))
-
-    def _write(self, line: int, result: GonderimResult) -> None:
-        self.out.add(line, self.format.write(line, result, datetime.now().astimezone()))
-
-    def _check_panel(self, error: VairoSMSError | None) -> None:
-        if says_nothing_of_the_panel(error):
-            return
-        self._failures_in_a_row = 0 if error is None else self._failures_in_a_row + 1
-        if self._failures_in_a_row == self.max_failures and error is not None:
-            raise Trouble(
-                f"stopped: {self.max_failures} lookups in a row failed and none found its packet "
-                f"(--max-failures). The last: {error}",
-                STOPPED,
+    def _check_options(self) -> None:
+        if self.wait_timeout is not None and not self.wait:
+            raise click.UsageError("--wait-timeout needs --wait")
+        if self.rate is not None and self.scheduler is not None:
+            raise click.UsageError("--rate cannot be combined with --scheduler")
+        if self.offline and (self.fresh or self.wait or self.scheduler is not None):
+            raise click.UsageError(
+                "--offline cannot be combined with --fresh, --wait or --scheduler"
             )
 
+    def _run(self) -> int:
+        format_ = None if is_stream(self.out) else _format(self.out)
+        store_path = self._store_path()
+        self._check_paths(store_path)
+        if not self.offline:
+            check_settings(self.api_key_file)
+            if self.scheduler is not None:
+                check_scheduler(self.scheduler)
+        with ExitStack() as stack:
+            rows = stack.enter_context(
+                read_input(self.file, column=self.column, sheet=self.sheet, encoding=self.encoding)
+            )
+            if format_ is not None:
+                check_output(self.out, format_, rows)
+            store = stack.enter_context(Store(store_path, None if self.offline else base_url()))
+            if format_ is not None:
+                self._check_out_is_ours(store)
+            to_ask = self._ids_to_ask(store, rows)
+            if format_ is None:
+                stream = stack.enter_context(Stream(self.out, rows, store, waits=self.wait))
+                stream.write_known(to_ask)
+                progress = self._ask_panel(store, to_ask, stream)
+            else:
+                progress = self._ask_panel(store, to_ask, None)
+                self._write_out(format_, rows, store)
+            return self._finish(rows, store, progress)
 
-def says_nothing_of_the_panel(error: VairoSMSError | None) -> bool:
-    """Tell whether an error is about one packet alone, be the panel well or not."""
-    return isinstance(error, VairoSMSInvalidIdError | VairoSMSAPIError) and not isinstance(
-        error, VairoSMSServerError | VairoSMSRateLimitError
+    def _store_path(self) -> Path | None:
+        if self.store is not None:
+            return Path(self.store)
+        return None if is_stream(self.out) else Path(f"{self.out}.db")
+
+    def _check_paths(self, store: Path | None) -> None:
+        if not is_stream(self.out) and _is_same(self.file, self.out):
+            raise CommandError("OUT is FILE: name another OUT", NOT_STARTED)
+        if store is None:
+            if self.offline:
+                raise CommandError("--offline needs --store if OUT is no file", NOT_STARTED)
+            return
+        if _is_same(self.file, str(store)) or _is_same(self.out, str(store)):
+            raise CommandError(f"{store} is FILE or OUT: name another --store", NOT_STARTED)
+        if not store.exists():
+            if self.offline:
+                raise CommandError(f"no store {store}: run without --offline first", NOT_STARTED)
+            self._check_out_is_ours(None)  # before the store is created
+
+    def _check_out_is_ours(self, store: Store | None) -> None:
+        out = Path(os.path.realpath(self.out))
+        if self.overwrite or is_stream(self.out) or not out.is_file():
+            return
+        if store is None or not store.has_written(out):
+            raise self._error(
+                f"{self.out} exists, and no run with this store has written its content. Name "
+                "another OUT, or replace it with --overwrite"
+            )
+
+    def _ids_to_ask(self, store: Store, rows: Input) -> "array[int]":
+        store.want(rows.ids())
+        wanted = store.wanted()
+        to_ask = wanted if self.fresh else store.unsettled()
+        self._packets, self._settled = len(wanted), len(wanted) - len(to_ask)
+        self._has_begun = True
+        return array("q") if self.offline else to_ask
+
+    def _ask_panel(self, store: Store, to_ask: "array[int]", stream: Stream | None) -> Progress:
+        # A bar would be among the results on the same terminal.
+        quiet = self.quiet or (stream is not None and os.isatty(1))
+        progress = Progress(console(stderr=True), len(to_ask), quiet=quiet)
+        if not self.offline:
+            sinks: list[Sink] = [store] if stream is None else [store, stream]
+            self._lookups = Lookups(sinks, progress.update, self.max_failures)
+            self.signals.run(self._ask(self._lookups, progress, store, to_ask, stream))
+        return progress
+
+    async def _ask(
+        self,
+        lookups: Lookups,
+        progress: Progress,
+        store: Store,
+        to_ask: "array[int]",
+        stream: Stream | None,
+    ) -> int:
+        async with open_client(
+            max_concurrency=self.max_concurrency, timeout=self.timeout, rate=self.rate
+        ) as client:
+            progress.stats = client.stats
+            with progress.shown():
+                if to_ask:
+                    ids = stream.ids(to_ask, lookups.make_room) if stream else to_ask
+                    await lookups.ask(self._look_up(client), ids)
+                if self.wait and (in_progress := store.in_progress()):
+                    if stream is not None:
+                        stream.waits = False
+                    await lookups.wait(client, in_progress, self.wait_timeout)
+        return ALL_FOUND
+
+    def _look_up(self, client: VairoSMSClient) -> LookUp:
+        if self.scheduler is None:
+            return client.iter_gonderimler
+        if not self.quiet:
+            say(f"Looking up packets on a Dask cluster: {self.scheduler}")
+        return on_cluster(
+            self.scheduler, max_concurrency=self.max_concurrency, timeout=self.timeout
+        )
+
+    def _write_out(self, format_: Format, rows: Input, store: Store) -> None:
+        target = Path(os.path.realpath(self.out))
+
+        def remember(temporary: Path) -> None:
+            self._check_out_is_ours(store)  # somebody may have changed it during the run
+            store.remember_written(target, temporary)
+
+        try:
+            write_output(self.out, format_, rows, store.known, remember)
+        except OutputError as exc:
+            raise self._error(
+                f"{exc}. To write it later, run the same command with --offline"
+            ) from None
+
+    def _finish(self, rows: Input, store: Store, progress: Progress) -> int:
+        summary = store.summary()
+        if not self.quiet:
+            answered = self._lookups.answered if self._lookups else 0
+            pace = "offline" if self.offline else f"in {progress.pace(answered)}"
+            notes = progress.warnings()
+            if self._settled and not self.offline:
+                notes.insert(
+                    0, f"{counted(self._settled, 'packet')} known to be final, not asked for"
+                )
+            if not is_stream(self.out):
+                notes.append(f"Results: {self.out}")
+            title = f"Checked {counted(rows.total, 'row')} {pace}"
+            show_summary(
+                console(stderr=True),
+                title,
+                summary,
+                notes,
+                bad_rows=rows.bad_rows,
+                bad_line=None if rows.first_bad_row is None else rows.first_bad_row.line,
+            )
+        has_failures = summary.errors or summary.unknown or rows.bad_rows
+        return SOME_FAILED if has_failures else ALL_FOUND
+
+
+def _format(out: str) -> Format:
+    ending = Path(out).suffix.lower().removeprefix(".")
+    for format_ in FORMATS:
+        if ending == format_:
+            return format_
+    raise click.UsageError(
+        f"{printable(out)} must end in .jsonl, .csv or .xlsx, or be - for stdout"
     )
 
 
-async def refuse(client: VairoSMSClient, line: Line) -> GonderimResult:
-    """Give the result of a line that has no id."""
-    # No request: the client says why it is none, and takes the key out, should it stand there.
-    async with aclosing(client.iter_gonderimler([line.text], max_concurrency=1)) as results:
-        result = await anext(results)
-    # Cut afterwards, or half a key could be left.
-    text = str(result.id)
-    shown = text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
-    error = result.error if line.problem is None else VairoSMSInvalidIdError(line.problem)
-    return GonderimResult(shown, error=error)
+def _is_same(path: str, other: str) -> bool:
+    try:
+        status = os.fstat(0) if path == "-" else Path(path).stat()
+        return os.path.samestat(status, Path(other).stat())
+    except OSError:  # one of them does not exist
+        return os.path.realpath(path) == os.path.realpath(other)

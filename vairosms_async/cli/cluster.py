@@ -1,56 +1,58 @@
 """``vairosms bulk --scheduler``: the same run, with its lookups on a Dask cluster."""
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, contextmanager
 from importlib import import_module
 
 from vairosms_async import GonderimResult
 
-from .bulk import LookUp
+from .lookups import Ids, LookUp
 from .settings import base_url, proxy_for
-from .trouble import NOT_STARTED, STOPPED, Trouble
+from .signals import NOT_STARTED, STOPPED, CommandError
 
 
-def check(scheduler: str) -> None:
-    """Raise Trouble where no cluster could be used."""
+def check_scheduler(scheduler: str) -> None:
+    """Check that a cluster can be used.
+
+    Raises:
+        CommandError: The address is invalid, Dask is missing, or the panel has a proxy.
+    """
     if scheduler != "local" and ":" not in scheduler:
-        raise Trouble('--scheduler is "local", or an address like tls://10.0.0.5:8786', NOT_STARTED)
+        raise CommandError(
+            '--scheduler must be "local" or an address like tls://10.0.0.5:8786', NOT_STARTED
+        )
     try:
-        import_module("vairosms_async.cluster")  # not above: it takes a second, and an extra
+        import_module("vairosms_async.cluster")  # not above: it takes a second, and is an extra
     except ImportError:
-        raise Trouble(
+        raise CommandError(
             "--scheduler needs Dask: pip install 'vairosms-async[dask]'", NOT_STARTED
         ) from None
     if proxy_for(base_url()):
-        raise Trouble(
-            "with --scheduler the workers reach the panel directly, and not through HTTPS_PROXY: "
-            "unset it, or leave --scheduler away",
+        raise CommandError(
+            "--scheduler cannot be combined with HTTPS_PROXY, because the workers connect to the "
+            "panel directly: unset HTTPS_PROXY, or omit --scheduler",
             NOT_STARTED,
         )
 
 
 def on_cluster(scheduler: str, *, max_concurrency: int, timeout: float) -> LookUp:
-    """Give what looks ids up on a cluster.
+    """Return a function that looks up packets on a cluster.
 
     Args:
-        scheduler: Its address, or "local".
-        max_concurrency: Lookups in flight at most over the whole cluster.
+        scheduler: The address of its scheduler, or "local".
+        max_concurrency: Maximum number of lookups in flight in the whole cluster.
         timeout: Seconds for one request.
     """
-    from distributed import KilledWorker  # noqa: PLC0415 (see `check`)
+    from distributed import KilledWorker  # noqa: PLC0415 (see `check_scheduler`)
 
-    from vairosms_async.cluster import bulk_check  # noqa: PLC0415 (see `check`)
+    from vairosms_async.cluster import bulk_check  # noqa: PLC0415 (see `check_scheduler`)
 
-    async def look_up(ids: AsyncIterable[int]) -> AsyncGenerator[GonderimResult]:
+    async def look_up(ids: Ids) -> AsyncGenerator[GonderimResult]:
         has_begun = False
-        numbers = aiter(ids)
-        first = await anext(numbers, None)
-        if first is None:
-            return  # nothing is left to ask, and no cluster to be waited for
         with _key_kept_from_children() as key:
             results = bulk_check(
-                _chained(first, numbers),
+                ids,
                 scheduler=scheduler,
                 api_key=key,
                 max_concurrency=max_concurrency,
@@ -62,23 +64,17 @@ def on_cluster(scheduler: str, *, max_concurrency: int, timeout: float) -> LookU
                         has_begun = True
                         yield result
                 except (OSError, ValueError, RuntimeError, KilledWorker) as exc:
-                    # Dask's own words name the address, and no key.
-                    raise Trouble(
+                    # Dask's messages contain the address and no key.
+                    raise CommandError(
                         f"--scheduler {scheduler}: {exc}", STOPPED if has_begun else NOT_STARTED
                     ) from None
 
     return look_up
 
 
-async def _chained(first: int, rest: AsyncIterator[int]) -> AsyncGenerator[int]:
-    yield first
-    async for number in rest:
-        yield number
-
-
 @contextmanager
 def _key_kept_from_children() -> Generator[str]:
-    # It may have come from a file, and what a child starts with is there for all of its life.
+    # The key may be from a file. The environment of a child process is visible while it lives.
     key = os.environ.pop("VAIROSMS_API_KEY")
     try:
         yield key

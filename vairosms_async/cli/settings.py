@@ -1,12 +1,13 @@
-"""What the command takes from its surroundings: the key, the panel, the way there."""
+"""The settings of the panel: API key, base URL, proxy and rate limit."""
 
+import math
 import os
 import stat
-from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
@@ -17,56 +18,68 @@ from yarl import URL
 
 from vairosms_async import VairoSMSClient
 
-from .trouble import NOT_STARTED, Trouble
+from .signals import NOT_STARTED, CommandError, say
+
+Option = Callable[[Callable[..., int]], Callable[..., int]]
+"""What adds a parameter to a command."""
 
 MAX_KEY_FILE = 10_000
 
 NO_KEY = "no API key: set VAIROSMS_API_KEY, or name a file that holds it with --api-key-file"
 
 
-class Throttle(AbstractAsyncContextManager[None]):
-    """The client's rate limiter. It counts the requests too, since each one passes it.
+ABOUT_THE_KEY: Final = (
+    "The API key comes from the environment variable VAIROSMS_API_KEY or from --api-key-file, "
+    "never from an argument, which other users could see. VAIROSMS_BASE_URL names another panel, "
+    "such as that of vairosms sandbox. HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE work as in curl."
+)
 
-    Args:
-        rate: Requests a second at most; None for no limit.
-    """
 
-    def __init__(self, rate: float | None = None) -> None:
-        self.requests: int = 0
-        # Spread evenly: no more at once than a twentieth of a second's, but at least one.
-        at_once = max(1.0, (rate or 0.0) / 20)
-        self._limiter = AsyncLimiter(at_once, at_once / rate) if rate else None
+class _Seconds(click.FloatRange):
+    """A finite number above 0. Python reads nan and inf as floats, too."""
 
-    async def __aenter__(self) -> None:
-        if self._limiter is not None:
-            await self._limiter.acquire()
-        self.requests += 1
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
-    async def __aexit__(self, *_: object) -> None:
-        return None
+
+SECONDS: Final = _Seconds(min=0, min_open=True)
+
+api_key_file_option: Option = click.option(
+    "--api-key-file",
+    metavar="PATH",
+    type=click.Path(dir_okay=False),
+    help="A file that contains the API key. Default: the environment variable VAIROSMS_API_KEY.",
+)
 
 
 def check_settings(api_key_file: str | None) -> None:
-    """Raise Trouble for settings that no client can be made of; warn of a key that is no secret.
+    """Check the settings, and warn about a key file that others can read.
 
-    A key from a file goes where one from the environment is, and clients look for it: it can be
-    read once only from a pipe, such as bash's ``<(pass show key)``. What others see of this
-    process's environment is how it was at the start.
+    The key of a file is kept in ``VAIROSMS_API_KEY``, because a pipe such as bash's
+    ``<(pass show key)`` can be read only once. Other users see only the environment that this
+    process started with.
+
+    Raises:
+        CommandError: A setting is missing or invalid.
     """
     if api_key_file is not None:
         os.environ["VAIROSMS_API_KEY"] = _read_key(api_key_file)
     if not os.environ.get("VAIROSMS_API_KEY"):
-        raise Trouble(f"{api_key_file} holds no API key" if api_key_file else NO_KEY, NOT_STARTED)
+        raise CommandError(
+            f"{api_key_file} holds no API key" if api_key_file else NO_KEY, NOT_STARTED
+        )
     _client(api_key_file)
     proxy_for(base_url())
     if api_key_file is None:
         return
     mode = Path(api_key_file).stat().st_mode
     if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        click.echo(
-            f"warning: others on this machine can read the API key in {api_key_file}: chmod 600 it",
-            err=True,
-        )
+        say(f"warning: others on this machine can read the API key in {api_key_file}: chmod 600 it")
 
 
 def _read_key(path: str) -> str:
@@ -74,9 +87,9 @@ def _read_key(path: str) -> str:
         with Path(path).open(encoding="utf-8-sig") as file:
             return file.read(MAX_KEY_FILE).strip()
     except OSError as exc:
-        raise Trouble(f"{path}: {exc.strerror}", NOT_STARTED) from None
+        raise CommandError(f"{path}: {exc.strerror}", NOT_STARTED) from None
     except UnicodeDecodeError:
-        raise Trouble(f"{path} holds no API key: it is not UTF-8 text", NOT_STARTED) from None
+        raise CommandError(f"{path} holds no API key: it is not UTF-8 text", NOT_STARTED) from None
 
 
 @asynccontextmanager
@@ -84,17 +97,17 @@ async def open_client(
     *,
     max_concurrency: int = 16,
     timeout: float = 30.0,
-    throttle: Throttle | None = None,
+    rate: float | None = None,
 ) -> AsyncGenerator[VairoSMSClient]:
     """Open a client for the panel, through the proxy that the environment names.
 
     Args:
         max_concurrency: As for `VairoSMSClient`.
         timeout: As for `VairoSMSClient`, in seconds.
-        throttle: Its rate limiter.
+        rate: Maximum number of requests per second. None: no limit.
 
     Raises:
-        Trouble: There is no key, or the settings are none.
+        CommandError: A setting is missing or invalid.
     """
     async with AsyncExitStack() as stack:
         session = None
@@ -110,18 +123,26 @@ async def open_client(
             session=session,
             max_concurrency=max_concurrency,
             timeout=timeout,
-            rate_limiter=throttle,
+            rate_limiter=rate_limiter(rate),
         )
         yield await stack.enter_async_context(client)
+
+
+def rate_limiter(rate: float | None) -> AsyncLimiter | None:
+    """Return a limiter to a number of requests per second, spread evenly. None: no limit."""
+    if rate is None:
+        return None
+    at_once = max(1.0, rate / 20)  # the requests of 1/20 s
+    return AsyncLimiter(at_once, at_once / rate)
 
 
 def proxy_for(url: str) -> str | None:
     """Return the proxy for a URL, by ``HTTPS_PROXY`` and ``NO_PROXY`` as curl reads them.
 
-    Plain http goes to a panel on this machine only, and no proxy need see its key.
+    Plain http has no proxy: such a panel is on this machine.
 
     Raises:
-        Trouble: ``HTTPS_PROXY`` is none that can be used.
+        CommandError: ``HTTPS_PROXY`` cannot be used.
     """
     parts = urlsplit(url)
     if parts.scheme != "https" or _goes_direct(parts.hostname or "", parts.port or 443):
@@ -137,13 +158,13 @@ def proxy_for(url: str) -> str | None:
     except ValueError:
         usable = False
     if not usable:
-        # It is not shown: it may hold a password.
-        raise Trouble("HTTPS_PROXY must be like http://proxy.example:3128", NOT_STARTED)
+        # The message does not contain it, because it may contain a password.
+        raise CommandError("HTTPS_PROXY must be like http://proxy.example:3128", NOT_STARTED)
     return proxy
 
 
 def _goes_direct(host: str, port: int) -> bool:
-    """Tell whether ``NO_PROXY`` names a host: as it is, a domain above it, or a network."""
+    """Whether ``NO_PROXY`` contains a host, a domain above it, or its network."""
     no_proxy = getproxies_environment().get("no", "")
     for entry in no_proxy.replace(",", " ").lower().split():
         with suppress(ValueError):
@@ -162,7 +183,7 @@ def _client(api_key_file: str | None = None, **options: Any) -> VairoSMSClient:
         # The setting comes from a file or from the environment, and not from an argument.
         name = {"api_key": api_key_file or "VAIROSMS_API_KEY", "base_url": "VAIROSMS_BASE_URL"}
         setting, problem = getattr(exc, "setting", ""), getattr(exc, "problem", f"{exc}")
-    raise Trouble(f"{name.get(setting, '')} {problem}".strip(), NOT_STARTED)
+    raise CommandError(f"{name.get(setting, '')} {problem}".strip(), NOT_STARTED)
 
 
 def base_url() -> str:

@@ -1,15 +1,17 @@
-"""What ends a command early, the exit codes, and signals."""
+"""How a command ends: exit codes, error messages and signals."""
 
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from threading import Thread, Timer
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn, Self
 
 import click
+
+from vairosms_async import VairoSMSAuthError
 
 ALL_FOUND: Final = 0
 SOME_FAILED: Final = 1
@@ -18,31 +20,41 @@ KEY_REFUSED: Final = 3
 STOPPED: Final = 4
 
 
-class Trouble(click.ClickException):
-    """One clear line about why a command ends, and its exit code."""
+class CommandError(click.ClickException):
+    """Ends the command with a message of one line and an exit code."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def printable(value: object) -> str:
+    """Return a text without the characters that control a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))
+
+
 def say(text: str) -> None:
     """Print a line on stderr."""
-    click.echo(text, err=True)
+    click.echo(printable(text.replace("\n", " ")), err=True)
 
 
 class Signals:
-    """Ctrl-C, SIGTERM and SIGHUP: the first ends the work in good order, the second at once.
+    """Handlers of Ctrl-C, SIGTERM and SIGHUP, as a context manager.
 
-    What is stuck (a pipe that nobody reads, a disk that does not answer) is not waited for longer
-    than `GRACE` seconds. That loses nothing: OUT takes whole lines, and a torn one is mended.
+    The first signal ends the work in good order, a second one ends the process at once. If the work
+    has not ended after `GRACE` seconds (a full pipe that nobody reads, a lost mount), the process
+    ends anyway. The store loses nothing but what it had not committed.
+
+    Attributes:
+        received: The number of the first signal, or 0.
+        on_give_up: Called before the process ends while its work is blocked.
     """
 
     GRACE = 1.5
 
     def __init__(self) -> None:
         self.received: int = 0
-        self.last_words: Callable[[], None] = lambda: None
+        self.on_give_up: Callable[[], None] = lambda: None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         self._before: dict[int, Any] = {}
@@ -51,7 +63,7 @@ class Signals:
     def __enter__(self) -> Self:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)  # Windows has no SIGHUP
-            # nohup has SIGHUP ignored, and means it.
+            # nohup ignores SIGHUP, so that the command survives the terminal.
             if number and not (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
                 self._before[number] = signal.signal(number, self._handle)
         return self
@@ -69,16 +81,31 @@ class Signals:
 
     @property
     def exit_code(self) -> int:
-        """What a shell expects of a process that a signal ended."""
+        """The exit code that a shell expects of a process that a signal ended."""
         return 128 + (self.received or signal.SIGINT)
 
-    def cancel_on_signal(self) -> None:
-        """From now on a signal cancels the task that calls this, and no longer interrupts."""
-        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+    def run(self, work: Coroutine[Any, Any, int]) -> int:
+        """Run a coroutine in a new event loop, and return its exit code.
 
-    def interrupt_on_signal(self) -> None:
-        """From now on a signal raises KeyboardInterrupt: there is no event loop any more."""
-        self._loop = self._task = None
+        Raises:
+            asyncio.CancelledError: A signal has ended it.
+            CommandError: The panel refused the key, or the operating system an operation.
+        """
+
+        async def run_until_signal() -> int:
+            self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+            try:
+                return await work
+            finally:
+                self._loop = self._task = None
+
+        try:
+            return asyncio.run(run_until_signal())
+        except VairoSMSAuthError as exc:
+            message = f"the panel refused the API key: {exc}"
+            raise CommandError(message, KEY_REFUSED) from None
+        except OSError as exc:
+            raise CommandError(exc.strerror or str(exc), STOPPED) from None
 
     def _handle(self, number: int, _: FrameType | None) -> None:
         if self.received:
@@ -92,8 +119,8 @@ class Signals:
         self._loop.call_soon_threadsafe(self._task.cancel)
 
     def _give_up(self) -> None:
-        # What is stuck may be stderr itself.
-        speaking = Thread(target=self.last_words, daemon=True)
+        # In another thread, because stderr may be blocked too.
+        speaking = Thread(target=self.on_give_up, daemon=True)
         speaking.start()
         speaking.join(0.2)
         self._leave(self.exit_code)

@@ -1,0 +1,173 @@
+"""FILE as text: one id per line, in any encoding."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.cli.reading import ids_and_problems, read_bytes
+from vairosms_async.cli.inputs import InputError
+from vairosms_async.cli.inputs.ids import MAX_ID
+from vairosms_async.cli.inputs.text import MAX_LINE
+
+NOT_AN_ID = "not a packet id: an id is a whole number above 0, written in digits"
+CHANGED = "Excel has changed this number: format the column as text, then enter the ids again"
+TOO_LARGE = f"the number is too large for a packet id (max {MAX_ID})"
+
+ID_LISTS = {
+    "LF": (b"52\n61\n", [(1, 52), (2, 61)]),
+    "CRLF": (b"52\r\n61\r\n", [(1, 52), (2, 61)]),
+    "CR": (b"52\r61\r", [(1, 52), (2, 61)]),
+    "no newline at the end": (b"52\n61", [(1, 52), (2, 61)]),
+    "spaces around ids": (b" 52\t\n\xc2\xa061 \n", [(1, 52), (2, 61)]),
+    "empty lines and comments": (b"# ids\n\n52\n \n  # more\n61\n", [(3, 52), (6, 61)]),
+    "invalid ids": (b"52a\n-1\n", [(1, "52a", NOT_AN_ID), (2, "-1", NOT_AN_ID)]),
+    "UTF-8 with BOM": (b"\xef\xbb\xbf52\n", [(1, 52)]),
+    "UTF-16 with BOM": ("\ufeff52\nşube\n".encode("utf-16-le"), [(1, 52), (2, "şube", NOT_AN_ID)]),
+    "big-endian UTF-16 with BOM": ("\ufeff52\n".encode("utf-16-be"), [(1, 52)]),
+    "UTF-8": ("şube ğ\n".encode(), [(1, "şube ğ", NOT_AN_ID)]),
+    "windows-1254": (
+        "şube ğ İ\n52\n".encode("windows-1254"),
+        [(1, "şube ğ İ", NOT_AN_ID), (2, 52)],
+    ),
+    "undefined in windows-1254": (b"\x81\x9e\n52\n", [(1, "��", NOT_AN_ID), (2, 52)]),
+    "line separators of Unicode": (
+        "5\x0b2\x85\u2028\n52\n".encode(),
+        [(1, "5\x0b2", NOT_AN_ID), (2, 52)],
+    ),
+    "empty": (b"", []),
+    "one byte": (b"5", [(1, 5)]),
+}
+
+
+@pytest.mark.parametrize("size", [None, 1, 2, 3], ids=["one read", "1 byte", "2 bytes", "3 bytes"])
+@pytest.mark.parametrize("name", ID_LISTS)
+def test_reads_one_id_per_line(name, size):
+    data, expected = ID_LISTS[name]
+    assert ids_and_problems(data, size=size) == expected
+
+
+def test_a_row_has_the_line_as_its_only_cell():
+    assert read_bytes(b" 0052\n") == [(1, ("0052",), 52, "0052", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("0061", 61, id="leading zeros"),
+        pytest.param(str(MAX_ID), MAX_ID, id="largest"),
+        pytest.param("0" * 5000 + "61", 61, id="5000 leading zeros"),
+        pytest.param("52.0", 52, id="52.0"),
+        pytest.param("52,0", 52, id="52,0"),
+        pytest.param("52,00", 52, id="52,00"),
+        pytest.param("52.000", CHANGED, id="52.000"),
+        pytest.param("1.234.567", CHANGED, id="1.234.567"),
+        pytest.param("1,234,567", CHANGED, id="1,234,567"),
+        pytest.param("1,23E+11", CHANGED, id="1,23E+11"),
+        pytest.param("1.23457e18", CHANGED, id="1.23457e18"),
+        pytest.param("4E+17", CHANGED, id="4E+17"),
+        pytest.param("52.5", NOT_AN_ID, id="52.5"),
+        pytest.param("0", NOT_AN_ID, id="0"),
+        pytest.param("0.0", NOT_AN_ID, id="0.0"),
+        pytest.param("+52", NOT_AN_ID, id="sign"),
+        pytest.param("5_2", NOT_AN_ID, id="underscore"),
+        pytest.param("５２", NOT_AN_ID, id="wide digits"),
+        pytest.param("52/../x", NOT_AN_ID, id="path"),
+        pytest.param(str(MAX_ID + 1), TOO_LARGE, id="largest and 1"),
+        pytest.param("9" * 50, TOO_LARGE, id="50 digits"),
+        pytest.param("9" * 5000, TOO_LARGE, id="5000 digits"),
+    ],
+)
+def test_an_id_is_read_or_its_problem_is_named(text, expected):
+    [(_, cells, gonderim_id, _, problem)] = read_bytes(text.encode())
+    assert cells == (text,)
+    assert (gonderim_id if problem is None else problem) == expected
+    assert gonderim_id is None or problem is None
+
+
+@given(st.integers(1, MAX_ID), st.integers(0, 5))
+def test_every_id_is_read(gonderim_id, zeros):
+    assert ids_and_problems(f"{'0' * zeros}{gonderim_id}\n".encode()) == [(1, gonderim_id)]
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        ("şube\n", "windows-1254"),
+        ("şube\n", "cp857"),
+        ("şube\n", "utf-16-le"),
+        ("\ufeffşube\n", "UTF-8"),
+        ("şube\n", "utf-16"),
+    ],
+    ids=["windows-1254", "cp857", "UTF-16-LE", "UTF-8 with BOM", "UTF-16 with BOM"],
+)
+def test_reads_a_named_encoding(data, encoding):
+    rows = ids_and_problems(data.encode(encoding), encoding=encoding, size=1)
+    assert rows == [(1, "şube", NOT_AN_ID)]
+
+
+def test_bytes_outside_the_named_encoding_are_replaced():
+    rows = ids_and_problems("52\nş\n".encode("windows-1254"), encoding="utf-8")
+    assert rows == [(1, 52), (2, "�", NOT_AN_ID)]
+
+
+@pytest.mark.parametrize("encoding", ["no-such", "base64", "rot13", "undefined"])
+def test_rejects_an_unknown_encoding(encoding):
+    with pytest.raises(InputError, match=f"no such encoding: {encoding}"):
+        read_bytes(b"52\n", encoding=encoding)
+
+
+def test_the_windows_1254_fallback_does_not_encode():
+    with pytest.raises(UnicodeEncodeError):
+        "ş".encode("ascii", "vairosms-windows-1254")
+
+
+def test_an_endless_line_is_truncated():
+    [long, short] = read_bytes(b"5" * (MAX_LINE * 4) + b"\n52\n", size=1 << 16)
+    assert len(long[1][0]) == MAX_LINE
+    assert short == (2, ("52",), 52, "52", None)
+
+
+def test_the_text_of_a_long_line_is_truncated():
+    [row] = read_bytes(b"x" * 5000)
+    assert row[3] == "x" * 99 + "…"
+    assert row[1] == ("x" * 5000,)
+
+
+@given(
+    st.text('52#;,\t"\r\nİş\ufeff ', max_size=60), st.sampled_from([None, "1"]), st.integers(1, 9)
+)
+@example('1\n"', "1", 1)
+def test_chunk_boundaries_make_no_difference(text, column, size):
+    data = text.encode()
+    assert read_or_error(data, column, size=size) == read_or_error(data, column)
+
+
+@given(st.binary(max_size=60), st.sampled_from([None, "1"]), st.integers(1, 9))
+def test_any_bytes_are_ids_or_problems_or_blank_rows(data, column, size):
+    rows = read_or_error(data, column, size=size)
+    if isinstance(rows, str):
+        assert rows == "the first row cannot be read: is it CSV, with each quote closed?"
+        return
+    for line, cells, gonderim_id, _, problem in rows:
+        assert 1 <= line <= data.count(b"\n") + data.count(b"\r") + data.count(b"\n\x00") + 1
+        is_blank = not "".join(cells).strip()
+        assert [gonderim_id is not None, problem is not None, is_blank].count(True) == 1
+
+
+@given(
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    st.binary(max_size=60),
+    st.sampled_from([None, "1"]),
+    st.integers(1, 9),
+)
+def test_any_bytes_may_follow_an_id(encoding, data, column, size):
+    rows = ids_and_problems("no\n52\n".encode(encoding) + data, column, size=size)
+    assert (2, 52) in rows
+
+
+def read_or_error(data, column, size=None):
+    """Parse bytes. Return the rows, or the message of the error."""
+    try:
+        return read_bytes(data, column, size=size)
+    except InputError as exc:
+        return str(exc)

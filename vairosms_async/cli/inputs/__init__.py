@@ -1,0 +1,155 @@
+"""FILE's rows and their packet ids: from text, CSV, workbooks and stdin.
+
+`read_input` reads all of FILE into a temporary file, so that stdin works like a file and edits
+during the run do not matter.
+"""
+
+import pickle
+import tempfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from .csv import read_csv
+from .ids import read_rows
+from .rows import Cell, InputError, Row, RowFields, Table, printable
+from .text import decode_lines, read_ids
+from .workbook import SIGNATURES, read_workbook
+
+__all__ = ["Cell", "Input", "InputError", "Row", "printable", "read_input"]
+
+_ROWS_PER_BATCH = 200
+"""Rows that are written to the temporary file together. More are no faster."""
+
+
+class Input:
+    """FILE's rows, in a temporary file. A context manager that deletes the temporary file.
+
+    Args:
+        table: The header and the rows.
+        is_typed: As the attribute.
+
+    Attributes:
+        columns: The header, as wide as the widest row; ``("id",)`` for a text FILE.
+        total: Number of rows, with those that have no id.
+        bad_rows: Number of rows with a `Row.problem`.
+        first_bad_row: The first of them, or None.
+        is_typed: Whether cells have types, as in a workbook. In text and CSV each cell is a str.
+    """
+
+    def __init__(self, table: Table, *, is_typed: bool) -> None:
+        self.is_typed: bool = is_typed
+        self.total: int = 0
+        self.bad_rows: int = 0
+        self.first_bad_row: Row | None = None
+        self._spool: Any = tempfile.TemporaryFile()  # noqa: SIM115 (`close` closes it)
+        try:
+            width = self._write(read_rows(table))
+        except BaseException:
+            self.close()
+            raise
+        self.columns: tuple[str, ...] = table.columns + ("",) * (width - len(table.columns))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Delete the temporary file."""
+        self._spool.close()
+
+    def rows(self) -> Iterator[Row]:
+        """Iterate over the rows in FILE's order. Several iterators can run at the same time."""
+        for batch in self._batches():
+            for fields in batch:
+                yield Row(*fields)
+
+    def ids(self) -> Iterator[int]:
+        """Iterate over the ids in FILE's order. An id that FILE has twice comes twice."""
+        for batch in self._batches():
+            for _, _, gonderim_id, _, _ in batch:
+                if gonderim_id is not None:
+                    yield gonderim_id
+
+    def _write(self, rows: Iterator[RowFields]) -> int:
+        """Write all rows to the temporary file. Return the number of cells of the widest."""
+        width = 0
+        while batch := list(islice(rows, _ROWS_PER_BATCH)):
+            self.total += len(batch)
+            bad_rows = [fields for fields in batch if fields[-1] is not None]
+            self.bad_rows += len(bad_rows)
+            if bad_rows and self.first_bad_row is None:
+                self.first_bad_row = Row(*bad_rows[0])
+            width = max(width, *(len(cells) for _, cells, _, _, _ in batch))
+            try:
+                pickle.dump(batch, self._spool)
+                self._spool.flush()
+            except OSError as exc:
+                raise InputError(
+                    f"no room for its rows in {tempfile.gettempdir()}: {exc.strerror}. Set TMPDIR "
+                    "to another folder"
+                ) from None
+        return width
+
+    def _batches(self) -> Iterator[list[RowFields]]:
+        position, rows_left = 0, self.total
+        while rows_left:
+            self._spool.seek(position)
+            batch: list[RowFields] = pickle.load(self._spool)  # noqa: S301 (nobody else writes it)
+            position = self._spool.tell()
+            rows_left -= len(batch)
+            yield batch
+
+
+def read_input(
+    file: str, *, column: str | None = None, sheet: str | None = None, encoding: str | None = None
+) -> Input:
+    """Read all of FILE into a temporary file.
+
+    Args:
+        file: The path; ``-`` is stdin. A workbook is recognized by its first bytes.
+        column: The column of the ids, by name or by number from 1. None: a text file has one id per
+            line, and a workbook has one column.
+        sheet: The sheet of a workbook. None: the first.
+        encoding: The encoding of text and CSV. None: UTF-8, or UTF-16 if FILE starts with its mark;
+            bytes that are not UTF-8 are read as windows-1254.
+
+    Raises:
+        InputError: FILE cannot be read, or has no such column or sheet.
+    """
+    try:
+        with _open(file) as stream:
+            head = stream.read(8)
+            is_workbook = head.startswith(SIGNATURES)
+            if is_workbook:
+                table = read_workbook(head + stream.read(), column, sheet)
+            else:
+                table = _read_text(decode_lines(head, stream, encoding), column, sheet)
+            return Input(table, is_typed=is_workbook)
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+    except UnicodeError:  # some encodings cannot replace what they cannot read
+        reason = f"it is not in {encoding}"
+    except InputError as exc:
+        reason = str(exc)
+    name = "stdin" if file == "-" else printable(file)
+    raise InputError(f"Cannot read {name}: {reason}")
+
+
+def _open(file: str) -> BinaryIO:
+    return open(0, "rb", closefd=False) if file == "-" else Path(file).open("rb")
+
+
+def _read_text(lines: Iterator[str], column: str | None, sheet: str | None) -> Table:
+    if sheet is not None:
+        raise InputError("it is not a workbook, so it has no sheets. Leave out --sheet")
+    return read_ids(lines) if column is None else read_csv(lines, column)
