@@ -139,8 +139,7 @@ class Progress:
     def _counts(self, lookups: Lookups) -> str:
         counts = [f"{durum.name} {count:,}" for durum, count in lookups.states.most_common()]
         counts.append(f"errors {lookups.failed:,}")
-        retries: int = getattr(self.stats and self.stats(), "retries", 0)
-        if retries:
+        if self.stats is not None and (retries := self.stats().retries):
             counts.append(f"retries {retries:,}")
         return ", ".join(counts)
 

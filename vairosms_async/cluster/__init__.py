@@ -62,8 +62,8 @@ def bulk_check(
     lookups are done. If a worker dies, Dask repeats only the partitions of that worker. The
     worker's share of ``max_concurrency`` is free again after Dask's
     ``distributed.scheduler.locks.lease-timeout`` (default 30 s). The workers need this package and
-    a direct connection to the panel. Each has its own retry budget, pause and adaptive limit, within
-    the cap of the whole cluster.
+    a direct connection to the panel. Each worker has its own retry budget, pause and adaptive
+    limit. The cap of the cluster is their upper bound.
 
     Args:
         ids: The ids, as for `VairoSMSClient.iter_gonderimler`, or the path of a text file with one
