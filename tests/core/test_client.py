@@ -119,3 +119,8 @@ def test_public_names_exist_and_are_listed_once():
     assert sorted(vairosms_async.__all__) == sorted(set(vairosms_async.__all__))
     for name in vairosms_async.__all__:
         assert getattr(vairosms_async, name) is not None
+
+
+def test_adaptive_must_be_a_bool():
+    with pytest.raises(TypeError, match="adaptive must be True or False, not 'no'"):
+        VairoSMSClient(KEY, adaptive="no")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vairosms_async._limit import DOWN_AFTER, MAX_INTERVAL, AdaptiveLimit
+from vairosms_async._limit import DOWN_AFTER, MAX_INTERVAL, AdaptiveLimit, Refusals
 
 
 def answer(limit, count, *, at, seconds=0.05, timeout=30.0, in_use=True):
@@ -153,3 +153,12 @@ def test_refusals_at_any_limit_no_longer_lower_it():
         else:
             limit.refused(time, time, 5)
     assert limit.value == 16
+
+
+def test_refusals_that_become_fewer_with_a_lower_limit_depend_on_it():
+    refusals = Refusals()
+    for limit, refused_in_ten in ((16.0, 5), (2.0, 1)):
+        for n in range(Refusals.BLOCK):
+            assert not refusals.add(limit, refused=n % 10 < refused_in_ten)
+    assert refusals.earlier_limit == 2.0
+    assert refusals.depend_on_load

@@ -17,7 +17,7 @@ from vairosms_async import (
     VairoSMSServerError,
     VairoSMSTimeoutError,
 )
-from vairosms_async._retry import retry_delay
+from vairosms_async._retry import FailedAttempts, RetryBudget, retry_delay
 from vairosms_async.sandbox import Fault
 
 TEMPORARY = [
@@ -136,3 +136,42 @@ async def test_a_client_works_again_after_faults(panel, kind):
             await client.get_gonderim(61)
         assert panel.requests == 8
         assert (await client.get_gonderim(61)).id == 61
+
+
+def test_sends_a_refused_lookup_again_until_max_overload():
+    policy = RetryPolicy(max_overload=10)
+    failures = FailedAttempts(policy, RetryBudget(), adaptive=True)
+    refusal = VairoSMSServerError(status=503)
+    assert 0 <= failures.requeue_delay(refusal, 100.0, 0.5) <= 0.5
+    assert 0 <= failures.requeue_delay(refusal, 105.0, 0.5) <= 1.0
+    assert 0 <= failures.requeue_delay(refusal, 109.9, 0.5) <= 2.0
+    assert failures.requeue_delay(refusal, 110.0, 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "error"),
+    [
+        pytest.param(RetryPolicy(attempts=1), VairoSMSServerError(status=503), id="attempts=1"),
+        pytest.param(
+            RetryPolicy(),
+            VairoSMSServerError(status=503, retry_after=61.0),
+            id="a wait that is too long",
+        ),
+    ],
+)
+def test_does_not_send_a_refused_lookup_again(policy, error):
+    failures = FailedAttempts(policy, RetryBudget(), adaptive=True)
+    assert failures.requeue_delay(error, 0.0, 0.5) is None
+
+
+def test_a_panel_that_is_down_takes_the_tokens_of_its_loans():
+    budget = RetryBudget()
+    for _ in range(30):
+        budget.lend()
+    budget.deposit(retried=True)
+    budget.collect()
+    assert budget.tokens == 100.0
+    for _ in range(30):
+        budget.lend()
+    budget.collect()
+    assert budget.tokens == 70.0
