@@ -187,7 +187,12 @@ async def run_schedule(server, work, leave_at):
     policy = RetryPolicy(attempts=3, initial_delay=0.5)
     async with raw_server(server) as base_url:
         async with VairoSMSClient(
-            KEY, base_url=base_url, max_concurrency=MAX_CONCURRENCY, timeout=10, retry=policy
+            KEY,
+            base_url=base_url,
+            max_concurrency=MAX_CONCURRENCY,
+            adaptive=False,  # the probes need all slots
+            timeout=10,
+            retry=policy,
         ) as client:
             with recorded_timeouts() as timeouts:
                 outcomes = await work(client, leave_at)
