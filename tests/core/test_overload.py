@@ -358,7 +358,6 @@ def test_the_limit_does_not_rise_if_something_else_is_slower(kind):
 
 LATENCIES = {
     "20 ms": lambda rng, time: 0.02,
-    "log-normal": lambda rng, time: min(0.5, max(0.01, rng.lognormvariate(-2.65, 0.98))),
     "one in fifty is slow": lambda rng, time: 0.2 if rng.random() < 0.02 else 0.02,
     "a step to 200 ms": lambda rng, time: 0.02 if time < 1.5 else 0.2,
 }
