@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import looptime
+
 from vairosms_async import Gonderim, RetryPolicy, VairoSMSClient, VairoSMSError
 from vairosms_async._wire import read_answer
 
@@ -306,3 +308,10 @@ def library_tasks_in_memory() -> list[asyncio.Task[Any]]:
     return [
         task for task in tasks if task.get_loop() is loop and task.get_name().startswith("vairosms")
     ]
+
+
+def run_in_simulated_time(coroutine):
+    """Run a coroutine on a new event loop that skips the time it would sleep."""
+    loop = looptime.patch_event_loop(asyncio.new_event_loop())
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(coroutine)

@@ -191,7 +191,12 @@ class AdaptiveLimit:
     @property
     def interval(self) -> float:
         """Seconds from one spaced request to the next."""
-        return min(MAX_INTERVAL, max(self.latency, MIN_LATENCY) / self.value)
+        return min(MAX_INTERVAL, self._spacing / self.value)
+
+    @property
+    def _spacing(self) -> float:
+        """The interval at a limit of 1."""
+        return max(self.latency, MIN_LATENCY)
 
     def is_down(self, now: float) -> bool:
         """Whether no lookup has succeeded lately."""
@@ -299,7 +304,7 @@ class AdaptiveLimit:
         else:
             return
         self._progress = 0.0
-        self._set(max(value, max(self.latency, MIN_LATENCY) / MAX_INTERVAL))
+        self._set(max(value, self._spacing / MAX_INTERVAL))
         self._times.reset(now, self.value)
 
     def _set(self, value: float) -> None:

@@ -6,12 +6,11 @@ The sandbox panel has a capacity, a rate limit or a queue. Times are on looptime
 import asyncio
 import random
 
-import looptime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers import KEY
+from tests.helpers import KEY, run_in_simulated_time
 from vairosms_async import (
     RetryPolicy,
     VairoSMSClient,
@@ -20,13 +19,6 @@ from vairosms_async import (
     VairoSMSTimeoutError,
 )
 from vairosms_async.sandbox import Fault, NginxRateLimit, SandboxPanel
-
-
-def run_in_simulated_time(coroutine):
-    """Run a coroutine on a new event loop that skips the time it would sleep."""
-    loop = looptime.patch_event_loop(asyncio.new_event_loop())
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        return runner.run(coroutine)
 
 
 def now():

@@ -10,7 +10,6 @@ import weakref
 from collections import Counter, defaultdict
 from contextlib import aclosing, contextmanager
 
-import looptime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +22,7 @@ from tests.helpers import (
     raw_server,
     read_request_head,
     requested_id,
+    run_in_simulated_time,
 )
 from vairosms_async import Gonderim, RetryPolicy, VairoSMSClient, VairoSMSError
 
@@ -210,13 +210,6 @@ async def run_schedule(server, work, leave_at):
             assert outcome.gonderim_id == gonderim_id
     assert all(count <= policy.attempts for count in server.requests.values())
     return outcomes
-
-
-def run_in_simulated_time(coroutine):
-    """Run a coroutine on a new event loop that skips the time it would sleep."""
-    loop = looptime.patch_event_loop(asyncio.new_event_loop())
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        return runner.run(coroutine)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from threading import Thread, Timer
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Final, NoReturn, Self
 
 import click
@@ -68,12 +68,7 @@ class Signals:
                 self._before[number] = signal.signal(number, self._handle)
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         if self._watchdog is not None:
             self._watchdog.cancel()
         for number, before in self._before.items():
