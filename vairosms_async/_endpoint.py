@@ -123,19 +123,12 @@ def _base_url_error(settings: Settings, allow_insecure_http: bool) -> SettingErr
 
 
 def _make_url(base: str, key: str) -> Callable[[int], URL]:
-    root = URL(f"{base}/GonderimBilgisi/", encoded=True)
-    scheme, authority, path = root.scheme, root.raw_authority, root.raw_path
-    query = f"api_key={quote(key, safe='')}"
+    url = URL(f"{base}/GonderimBilgisi/?api_key={quote(key, safe='')}", encoded=True)
+    path = url.raw_path
 
     # From parts, which yarl need not parse again for each lookup.
     def make(gonderim_id: int) -> URL:
-        return URL.build(
-            scheme=scheme,
-            authority=authority,
-            path=f"{path}{gonderim_id}",
-            query_string=query,
-            encoded=True,
-        )
+        return url.with_path(f"{path}{gonderim_id}", encoded=True, keep_query=True)
 
     return make
 

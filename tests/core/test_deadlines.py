@@ -13,15 +13,12 @@ async def sleep_within(deadlines, limit, seconds=3600.0):
     """Sleep under a limit. Return "done" or "timed out", and the seconds it took."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    within = deadlines.start(limit)
     outcome = "done"
     try:
-        async with within:
+        with deadlines.limit(limit):
             await asyncio.sleep(seconds)
     except TimeoutError:
         outcome = "timed out"
-    finally:
-        deadlines.finish(within)
     return outcome, round(loop.time() - began, 6)
 
 
