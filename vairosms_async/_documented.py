@@ -53,37 +53,36 @@ def read_documented(body: bytes) -> Gonderim | None:
     """Return the record in an answer. None if the answer does not have the documented form."""
     try:
         answer = _decode(body)
-        return _to_record(answer.aciklama) if answer.durum else None
+        if not answer.durum:
+            return None
+        g = answer.aciklama
+        return Gonderim(
+            g.id,
+            g.sms_baslik,
+            g.numara_toplam,
+            g.kredi_toplam,
+            read_datetime_or_none(g.sonlanma_zamani),
+            read_datetime_or_none(g.ileri_tarih),
+            read_period_or_none(g.gecerlilik_suresi),
+            g.paket_durum,
+            read_datetime_or_none(g.created_at),
+            g.log and _to_log(g.log),
+        )
     except ValueError:
         return None
 
 
-def _to_record(g: _Gonderim) -> Gonderim:
-    return Gonderim(
-        id=g.id,
-        sms_baslik=g.sms_baslik,
-        numara_toplam=g.numara_toplam,
-        kredi_toplam=g.kredi_toplam,
-        sonlanma_zamani=read_datetime_or_none(g.sonlanma_zamani),
-        ileri_tarih=read_datetime_or_none(g.ileri_tarih),
-        gecerlilik_suresi=read_period_or_none(g.gecerlilik_suresi),
-        paket_durum=g.paket_durum,
-        created_at=read_datetime_or_none(g.created_at),
-        log=None if g.log is None else _to_log(g.log),
-    )
-
-
 def _to_log(log: _Log) -> GonderimLog:
     return GonderimLog(
-        id=log.id,
-        mesaj=log.mesaj,
-        user_id=log.user_id,
-        tip=log.tip,
-        bolum=log.bolum,
-        api=log.api,
-        rota=log.rota,
-        ip=log.ip,
-        context=log.context,
-        created_at=read_datetime_or_none(log.created_at),
-        updated_at=read_datetime_or_none(log.updated_at),
+        log.id,
+        log.mesaj,
+        log.user_id,
+        log.tip,
+        log.bolum,
+        log.api,
+        log.rota,
+        log.ip,
+        log.context,
+        read_datetime_or_none(log.created_at),
+        read_datetime_or_none(log.updated_at),
     )

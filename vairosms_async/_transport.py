@@ -9,6 +9,7 @@ from datetime import tzinfo
 from typing import Any
 
 import aiohttp
+from aiohttp import hdrs
 from aiohttp.http_exceptions import ContentEncodingError
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
@@ -25,10 +26,10 @@ MAX_BODY = 1024 * 1024
 """Maximum size of a body in bytes, after decompression. A record has a few hundred."""
 
 HEADERS = {
-    "Accept": "application/json",
+    hdrs.ACCEPT: "application/json",
     # aiohttp also offers br and zstd, for which it may find a library that is too old.
-    "Accept-Encoding": "gzip, deflate",
-    "User-Agent": f"vairosms-async/{__version__} aiohttp/{aiohttp.__version__}",
+    hdrs.ACCEPT_ENCODING: "gzip, deflate",
+    hdrs.USER_AGENT: f"vairosms-async/{__version__} aiohttp/{aiohttp.__version__}",
 }
 
 # `Deadlines` limits the whole exchange. This turns off aiohttp's own timeouts, also those of the
@@ -167,14 +168,16 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | str:
     aiohttp releases the connection at the end of the body. This function closes it after an error,
     after a long body, and after HTTP 101, for which aiohttp keeps the connection.
     """
+    content = response.content
     chunks: list[bytes] = []
     size = 0
     try:
         # Private: the public read() fails if a middleware has also released the response.
         if (already_read := getattr(response, "_body", None)) is not None:
             return already_read if len(already_read) <= MAX_BODY else _TOO_LONG
-        while not response.content.at_eof():
-            chunk = await response.content.readany()
+        while not content.at_eof():
+            # A short body usually arrives together with the headers.
+            chunk = content.read_nowait() if content.is_eof() else await content.readany()
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_BODY:
@@ -182,7 +185,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | str:
     finally:
         if response.connection is not None:
             response.close()
-    return b"".join(chunks) if size == response.content.total_bytes else _STREAMED
+    return b"".join(chunks) if size == content.total_bytes else _STREAMED
 
 
 def _without_frames(exc: BaseException) -> BaseException:
