@@ -66,7 +66,7 @@ def read_documented(body: bytes) -> Gonderim | None:
             read_period_or_none(g.gecerlilik_suresi),
             g.paket_durum,
             read_datetime_or_none(g.created_at),
-            g.log and _to_log(g.log),
+            None if g.log is None else _to_log(g.log),
         )
     except ValueError:
         return None
