@@ -46,9 +46,13 @@ class Deadlines:
         """End every wait now. Its block raises TimeoutError."""
         self.ends = dict.fromkeys(self.ends, -math.inf)
         # Not at once, since the task that calls this may be in one of the waits.
-        asyncio.get_running_loop().call_soon(self._on_timer)
+        asyncio.get_running_loop().call_soon(self._expire_due)
 
     def _on_timer(self) -> None:
+        # After a delay of the loop, answers that have arrived in time must be handled first.
+        asyncio.get_running_loop().call_soon(self._expire_due)
+
+    def _expire_due(self) -> None:
         loop = asyncio.get_running_loop()
         now, earliest = loop.time(), math.inf
         for wait, end in self.ends.items():

@@ -172,3 +172,17 @@ async def test_a_wait_needs_a_task():
     loop.call_soon(enter)
     with pytest.raises(RuntimeError, match="a deadline needs a task"):
         await entered
+
+
+async def test_a_result_that_arrived_while_the_loop_was_busy_is_not_timed_out():
+    deadlines, loop = Deadlines(), asyncio.get_running_loop()
+    result = loop.create_future()
+
+    async def wait():
+        with deadlines.limit(1.0):
+            return await result
+
+    waiting = asyncio.create_task(wait())
+    # The result and the deadline are due in the same iteration of the loop, the result first.
+    loop.call_at(loop.time() + 1.0, result.set_result, "answer")
+    assert await waiting == "answer"
