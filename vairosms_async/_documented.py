@@ -3,7 +3,7 @@
 `_wire` and `_convert` read every answer, also this one, and give the same record. This is faster.
 """
 
-from msgspec import Struct
+from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
 
 from ._models import Gonderim, GonderimLog, PaketDurum
@@ -68,7 +68,7 @@ def read_documented(body: bytes) -> Gonderim | None:
             read_datetime_or_none(g.created_at),
             None if g.log is None else _to_log(g.log),
         )
-    except ValueError:
+    except (DecodeError, ValueError):
         return None
 
 
