@@ -48,7 +48,7 @@ if set(files) != expected or "vairosms_async/py.typed" not in files:
 metadata = HeaderParser().parsestr(files[f"{info}/METADATA"].decode())
 required = [line for line in metadata.get_all("Requires-Dist", []) if "extra" not in line]
 required = sorted(line.split(">")[0].strip() for line in required)
-if required != ["aiohttp", "attrs", "cattrs"]:
+if required != ["aiohttp", "attrs", "cattrs", "msgspec"]:
     fail("The wheel requires", required)
 extras = metadata.get_all("Provides-Extra", [])
 if sorted(extras) != ["cli", "dask"]:

@@ -6,8 +6,10 @@ one of these frames in its traceback.
 
 import traceback
 from datetime import tzinfo
+from typing import Any
 
 import aiohttp
+from aiohttp import hdrs
 from aiohttp.http_exceptions import ContentEncodingError
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
@@ -24,10 +26,10 @@ MAX_BODY = 1024 * 1024
 """Maximum size of a body in bytes, after decompression. A record has a few hundred."""
 
 HEADERS = {
-    "Accept": "application/json",
+    hdrs.ACCEPT: "application/json",
     # aiohttp also offers br and zstd, for which it may find a library that is too old.
-    "Accept-Encoding": "gzip, deflate",
-    "User-Agent": f"vairosms-async/{__version__} aiohttp/{aiohttp.__version__}",
+    hdrs.ACCEPT_ENCODING: "gzip, deflate",
+    hdrs.USER_AGENT: f"vairosms-async/{__version__} aiohttp/{aiohttp.__version__}",
 }
 
 # `Deadlines` limits the whole exchange. This turns off aiohttp's own timeouts, also those of the
@@ -41,6 +43,8 @@ def open_session(max_connections: int) -> aiohttp.ClientSession:
         connector=aiohttp.TCPConnector(limit=max_connections),
         headers=HEADERS,
         cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=_NO_TIMEOUT,
+        middlewares=(_plain_request,),
     )
 
 
@@ -84,6 +88,22 @@ def _keep_read_buffers_in_the_heap() -> None:
     del block
 
 
+def _request_options(session: aiohttp.ClientSession) -> dict[str, Any]:
+    """Return the options of each request, without those that the session already has."""
+    options: dict[str, Any] = {"allow_redirects": False}
+    settings = {"raise_for_status": False, "auto_decompress": True, "timeout": _NO_TIMEOUT}
+    options |= {k: v for k, v in settings.items() if getattr(session, k) != v}
+    # Headers of the caller's session have priority.
+    if missing := {k: v for k, v in HEADERS.items() if k not in session.headers}:
+        options["headers"] = missing
+    # The middlewares of a request replace those of its session, so pass both. The attribute is
+    # private. If aiohttp renames it, `_plain_request` is not used in the caller's session.
+    middlewares = getattr(session, "_middlewares", None)
+    if middlewares is not None and _plain_request not in middlewares:
+        options["middlewares"] = (_plain_request, *middlewares)
+    return options
+
+
 class Transport:
     """Sends requests to one endpoint through one session."""
 
@@ -96,15 +116,7 @@ class Transport:
         self.session = session
         self._deadlines = deadlines
         self._endpoint = endpoint
-        # Headers of the caller's session have priority.
-        missing = {k: v for k, v in HEADERS.items() if k not in session.headers}
-        self._headers = missing or None
-        # The middlewares of a request replace those of its session, so pass both. The attribute is
-        # private. If aiohttp renames it, `_plain_request` is not used.
-        session_middlewares = getattr(session, "_middlewares", None)
-        self._middlewares = (
-            None if session_middlewares is None else (_plain_request, *session_middlewares)
-        )
+        self._options = _request_options(session)
         _keep_read_buffers_in_the_heap()
 
     async def exchange(
@@ -122,32 +134,16 @@ class Transport:
                 no frames of aiohttp.
         """
         try:
-            return await self._exchange(gonderim_id, timeout, tz)
+            with self._deadlines.limit(timeout):
+                return await self._request(gonderim_id, tz)
         except BaseException as exc:  # noqa: BLE001 (raised again)
+            if isinstance(exc, Exception) and is_connection_failure(exc, self.session.connector):
+                return to_library_error(exc, gonderim_id, self._endpoint.base_url, timeout)
             raise _without_frames(exc)  # noqa: B904 (it is the same exception)
 
-    async def _exchange(
-        self, gonderim_id: int, timeout: float | None, tz: tzinfo | None
-    ) -> Gonderim | VairoSMSError:
-        deadline = self._deadlines.start(timeout)
-        try:
-            async with deadline:
-                response = await self.session.get(
-                    self._endpoint.url(gonderim_id),
-                    headers=self._headers,
-                    allow_redirects=False,
-                    raise_for_status=False,
-                    auto_decompress=True,
-                    timeout=_NO_TIMEOUT,
-                    middlewares=self._middlewares,
-                )
-                body = await _read(response)
-        except Exception as exc:
-            if not is_connection_failure(exc, self.session.connector):
-                raise
-            return to_library_error(exc, gonderim_id, self._endpoint.base_url, timeout)
-        finally:
-            self._deadlines.finish(deadline)
+    async def _request(self, gonderim_id: int, tz: tzinfo | None) -> Gonderim | VairoSMSError:
+        response = await self.session.get(self._endpoint.url(gonderim_id), **self._options)
+        body = await _read(response)
         status, headers = response.status, response.headers
         if isinstance(body, bytes):
             return read_answer(gonderim_id, status, headers, self._endpoint.scrub(body), tz=tz)
@@ -172,14 +168,16 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | str:
     aiohttp releases the connection at the end of the body. This function closes it after an error,
     after a long body, and after HTTP 101, for which aiohttp keeps the connection.
     """
+    content = response.content
     chunks: list[bytes] = []
     size = 0
     try:
         # Private: the public read() fails if a middleware has also released the response.
         if (already_read := getattr(response, "_body", None)) is not None:
             return already_read if len(already_read) <= MAX_BODY else _TOO_LONG
-        while not response.content.at_eof():
-            chunk = await response.content.readany()
+        while not content.at_eof():
+            # A short body usually arrives together with the headers.
+            chunk = content.read_nowait() if content.is_eof() else await content.readany()
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_BODY:
@@ -187,7 +185,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | str:
     finally:
         if response.connection is not None:
             response.close()
-    return b"".join(chunks) if size == response.content.total_bytes else _STREAMED
+    return b"".join(chunks) if size == content.total_bytes else _STREAMED
 
 
 def _without_frames(exc: BaseException) -> BaseException:

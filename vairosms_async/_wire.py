@@ -12,7 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ._convert import structure
+from ._convert import structure, structure_documented
 from ._errors import (
     VairoSMSAPIError,
     VairoSMSAuthError,
@@ -69,6 +69,17 @@ def read_answer(
         body: The body, decompressed and without the API key.
         tz: The zone of times without an offset; None leaves them naive.
     """
+    if status == 200:
+        record = structure_documented(body, tz)
+        if record is not None and record.id == gonderim_id:
+            return record
+    return _read_any(gonderim_id, status, headers, body, tz)
+
+
+def _read_any(
+    gonderim_id: int, status: int, headers: Mapping[str, str], body: bytes, tz: tzinfo | None
+) -> Gonderim | VairoSMSError:
+    """Return the record or the error of an answer in any form."""
     durum: bool | None = None
     aciklama: Any = None
     problem = ""

@@ -37,13 +37,14 @@ def main() -> None:
         print(json.dumps(results, indent=2))
     elif set(PARTS) <= set(results):
         report.plot(RESULTS, results)
+        report.write_breakdown(RESULTS, results)
         table = report.table(results)
         report.put_into(ROOT / "README.md", table)
         report.put_into(ROOT / "README.tr.md", report.turkish(table))
 
 
 def describe_machine() -> dict[str, str]:
-    libraries = ("aiohttp", "httpx", "niquests", "uvloop", "pydantic", "msgspec")
+    libraries = ("aiohttp", "pyreqwest", "httpx", "niquests", "uvloop", "pydantic", "msgspec")
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "python": platform.python_version(),

@@ -6,6 +6,7 @@ It prints one line of JSON: the cost of the lookups without the imports, in seco
 import asyncio
 import importlib
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -33,7 +34,8 @@ def main(name: str, loop: str, base: str, ids: str, cap: str) -> None:
     }
     if done != count:
         raise SystemExit(f"{name} looked up {done} of {count} packets")
-    print(json.dumps(cost))
+    print(json.dumps(cost), flush=True)
+    os._exit(0)  # pyreqwest's threads can crash Python while it exits
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Each one looks up all ids, at most `cap` at the same time, and returns how many 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from tests.benchmarks.panel import KEY
@@ -75,6 +76,26 @@ async def aiohttp_workers_by_hand(base: str, ids: Sequence[int], cap: int) -> in
     return done
 
 
+async def pyreqwest_by_hand(base: str, ids: Sequence[int], cap: int) -> int:
+    from pyreqwest.client import ClientBuilder
+
+    slots = asyncio.Semaphore(cap)
+    builder = ClientBuilder().error_for_status(True).timeout(timedelta(seconds=30))
+    async with builder.max_connections(cap).build() as client:
+
+        async def look_up(gonderim_id: int) -> dict[str, Any]:
+            url = f"{base}/GonderimBilgisi/{gonderim_id}"
+            async with slots:
+                response = await client.get(url).query({"api_key": KEY}).build().send()
+                answer = await response.json()
+            if not answer["durum"]:
+                raise RuntimeError(answer["aciklama"])
+            return answer["aciklama"]
+
+        records = await asyncio.gather(*(look_up(gonderim_id) for gonderim_id in ids))
+    return sum(record["paket_durum"] == 1 for record in records)
+
+
 async def httpx_by_hand(base: str, ids: Sequence[int], cap: int) -> int:
     import httpx
 
@@ -130,6 +151,7 @@ CONTENDERS: dict[str, Contender] = {
     "gather": gather,
     "iter": iterate,
     "iter, mapped": iterate_over_mapped_buffers,
+    "pyreqwest": pyreqwest_by_hand,
     "httpx": httpx_by_hand,
     "niquests": niquests_by_hand,
 }
@@ -140,6 +162,7 @@ LIBRARIES = {
     "gather": "vairosms_async",
     "iter": "vairosms_async",
     "iter, mapped": "vairosms_async",
+    "pyreqwest": "pyreqwest.client",
     "httpx": "httpx",
     "niquests": "niquests",
 }

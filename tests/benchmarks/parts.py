@@ -1,8 +1,10 @@
 """The parts of the benchmarks. Each returns the figures for its section of the results."""
 
+import operator
 import os
 from collections.abc import Callable
 from functools import partial
+from statistics import median
 from typing import Any
 
 from tests.benchmarks.compare import (
@@ -31,7 +33,7 @@ def _contender(
 
 def lookups(rounds: int, ids: int) -> Figures:
     """Measure CPU per lookup and lookups per second, against hand-written aiohttp on asyncio."""
-    names = [BY_HAND, "workers", "gather", "iter", "niquests", "httpx"]
+    names = [BY_HAND, "workers", "gather", "iter", "pyreqwest", "niquests", "httpx"]
     with panel(SERVER_CORE) as root:
         contenders = {
             f"{name} {loop}": _contender(name, loop, root + PATH, ids)
@@ -52,6 +54,19 @@ def lookups(rounds: int, ids: int) -> Figures:
             }
             for name in contenders
         },
+    }
+
+
+def breakdown(rounds: int, ids: int) -> Figures:
+    """Measure the CPU that each part of a lookup adds to the leanest loop over aiohttp."""
+    with panel(SERVER_CORE) as root:
+        costs = run_child("breakdown", root + PATH, ids, CAP, rounds)
+    return {
+        name: {
+            "cpu_us": median(costs[name]),
+            "adds_us": median(map(operator.sub, costs[name], costs["lean"])),
+        }
+        for name in costs
     }
 
 
@@ -188,6 +203,7 @@ def cluster(rounds: int, ids: int) -> Figures:
 
 PARTS: dict[str, Callable[[], Figures]] = {
     "lookups": partial(lookups, 11, 4000),
+    "breakdown": partial(breakdown, 200, 400),
     "growth": partial(growth, 1_000_000),
     "latency": partial(latency, 5, 6400),
     "wire": partial(wire, 5),
@@ -199,6 +215,7 @@ PARTS: dict[str, Callable[[], Figures]] = {
 # The same parts with few ids and rounds, to check that they run.
 SMALL: dict[str, Callable[[], Figures]] = {
     "lookups": partial(lookups, 1, 100),
+    "breakdown": partial(breakdown, 1, 32),
     "growth": partial(growth, 1_000),
     "latency": partial(latency, 1, 64),
     "wire": partial(wire, 1),

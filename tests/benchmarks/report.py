@@ -15,8 +15,22 @@ _NAMES = {
     "workers": "aiohttp by hand, workers",
     "gather": "`gather_gonderimler`",
     "iter": "`iter_gonderimler`",
+    "pyreqwest": "pyreqwest by hand",
     "niquests": "niquests by hand",
     "httpx": "httpx by hand",
+}
+
+_PARTS = {
+    "lean": "aiohttp at its leanest: workers, a ready URL, no timeout, nothing parsed",
+    "url": "+ a URL for each id",
+    "headers": "+ the client's headers",
+    "middleware": "+ the middleware that hides the URL and prevents aiohttp's own retry",
+    "deadline": "+ the deadline",
+    "json.loads": "+ `json.loads`, to compare",
+    "pydantic": "+ pydantic's defaults, to compare",
+    "reading": "+ removing the key, and reading the record",
+    "exchange": "one exchange: all of the above, and the errors",
+    "iter": "`iter_gonderimler`: also slots, pace, retries and results",
 }
 
 
@@ -24,6 +38,7 @@ _NAMES = {
 _TURKISH = {
     "aiohttp by hand, `gather`": "elle yazılmış aiohttp, `gather`",
     "aiohttp by hand, workers": "elle yazılmış aiohttp, worker'larla",
+    "pyreqwest by hand": "elle yazılmış pyreqwest",
     "niquests by hand": "elle yazılmış niquests",
     "httpx by hand": "elle yazılmış httpx",
     "CPU a lookup, of what it is while glibc maps each read buffer": (
@@ -66,6 +81,24 @@ def write(folder: Path, results: Results) -> None:
     (folder / "results.json").write_text(json.dumps(rounded, indent=2) + "\n")
 
 
+def write_breakdown(folder: Path, results: Results) -> None:
+    """Write the table that shows where a lookup's CPU goes."""
+    parts, whole = results["breakdown"], results["breakdown"]["iter"]["cpu_us"]
+    rows = [
+        f"| {words} | {parts[name]['cpu_us']:.1f} | {parts[name]['adds_us']:+.1f} "
+        f"| {parts[name]['cpu_us'] / whole:.2f} |"
+        for name, words in _PARTS.items()
+    ]
+    head = ["# Where the CPU of a lookup goes", ""]
+    head += [
+        "| | µs per lookup | more than the leanest | of `iter_gonderimler` |",
+        "|---|---|---|---|",
+    ]
+    (folder / "breakdown.md").write_text(
+        "\n".join([*head, *rows, "", _footer(results), ""]), "utf-8"
+    )
+
+
 def put_into(readme: Path, table: str) -> None:
     """Replace the table between the two markers in a README."""
     before, _, rest = readme.read_text("utf-8").partition(BEGIN)
@@ -104,7 +137,7 @@ def _contender_rows(results: Results) -> Iterator[str]:
     lookups, growth = results["lookups"], results["growth"]
     yield "| | CPU a lookup | with uvloop | memory: 10,000 ids | 1,000,000 ids |"
     yield "|---|---|---|---|---|"
-    for name, words in _NAMES.items():
+    for name, words in _measured(results).items():
         cells = [words]
         for loop in ("asyncio", "uvloop"):
             cells.append(_spread(lookups[f"{name} {loop}"]["cpu"]))
@@ -112,6 +145,10 @@ def _contender_rows(results: Results) -> Iterator[str]:
             memory = growth[ids].get(name)
             cells.append(f"{memory['memory_mb']:,.0f} MB" if memory else "")
         yield f"| {' | '.join(cells)} |"
+
+
+def _measured(results: Results) -> dict[str, str]:
+    return {k: words for k, words in _NAMES.items() if f"{k} asyncio" in results["lookups"]}
 
 
 def _other_rows(results: Results) -> Iterator[str]:
@@ -152,19 +189,20 @@ def plot(folder: Path, results: Results) -> None:
     mpl.rcParams.update({"svg.hashsalt": "vairosms", "font.size": 9, "axes.titlesize": 10})
     from matplotlib import pyplot as plt
 
-    shades = ("#888888", "#bbbbbb", "#0b6e4f", "#3fa34d", "#c08552", "#b23a48")
+    shades = ("#888888", "#bbbbbb", "#0b6e4f", "#3fa34d", "#5b7db1", "#c08552", "#b23a48")
     colours = dict(zip(_NAMES, shades, strict=True))
+    names = _measured(results)
     figure, (cost, memory, share) = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
 
     lookups = results["lookups"]
-    for place, name in enumerate(reversed(_NAMES)):
+    for place, name in enumerate(reversed(names)):
         for height, loop, alpha in ((0.2, "asyncio", 1.0), (-0.2, "uvloop", 0.55)):
             cpu = lookups[f"{name} {loop}"]["cpu"]
             cost.barh(place + height, cpu["median"], 0.36, color=colours[name], alpha=alpha)
             label = f" {cpu['median']:.2f} {'' if loop == 'asyncio' else 'uvloop'}"
             cost.text(cpu["median"], place + height, label, va="center", fontsize=8)
-    words = [_NAMES[name].replace("`", "") for name in reversed(_NAMES)]
-    cost.set_yticks(range(len(_NAMES)), words)
+    words = [_NAMES[name].replace("`", "") for name in reversed(names)]
+    cost.set_yticks(range(len(names)), words)
     cost.set_xscale("log")
     cost.set_xlim(0.5, 100)
     cost.axvline(1, color="#888888", lw=0.8, ls=":")

@@ -13,15 +13,12 @@ async def sleep_within(deadlines, limit, seconds=3600.0):
     """Sleep under a limit. Return "done" or "timed out", and the seconds it took."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    within = deadlines.start(limit)
     outcome = "done"
     try:
-        async with within:
+        with deadlines.limit(limit):
             await asyncio.sleep(seconds)
     except TimeoutError:
         outcome = "timed out"
-    finally:
-        deadlines.finish(within)
     return outcome, round(loop.time() - began, 6)
 
 
@@ -98,3 +95,94 @@ async def test_a_cancellation_is_not_turned_into_a_timeout():
         await waiting
     assert len(deadlines) == 0
     await asyncio.sleep(60)  # the timer goes off and finds no deadline
+
+
+async def test_a_cancellation_at_the_moment_a_deadline_expires_wins():
+    deadlines, loop = Deadlines(), asyncio.get_running_loop()
+    waiting = asyncio.create_task(sleep_within(deadlines, 1.0))
+    await asyncio.sleep(0)
+    loop.call_at(loop.time() + 1.0, waiting.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert waiting.cancelling() == 1
+    assert len(deadlines) == 0
+
+
+@pytest.mark.parametrize(("outer", "inner"), [(5.0, 1.0), (1.0, 5.0)])
+async def test_a_wait_inside_another_one_of_the_same_task_has_its_own_deadline(outer, inner):
+    deadlines, loop = Deadlines(), asyncio.get_running_loop()
+    began, outcomes = loop.time(), []
+    with pytest.raises(TimeoutError):
+        with deadlines.limit(outer):
+            outcomes.append(await sleep_within(deadlines, inner))
+            await asyncio.sleep(3600)
+    assert outcomes == ([("timed out", inner)] if inner < outer else [])
+    assert loop.time() - began == pytest.approx(outer)
+
+
+async def test_the_task_of_an_expired_wait_is_not_left_cancelled():
+    deadlines = Deadlines()
+    assert await sleep_within(deadlines, 1.0) == ("timed out", 1.0)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    async with asyncio.timeout(1):
+        await asyncio.sleep(0.5)
+
+
+async def test_an_exception_of_the_block_is_not_turned_into_a_timeout():
+    deadlines = Deadlines()
+    with pytest.raises(ZeroDivisionError):
+        with deadlines.limit(1.0):
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                raise ZeroDivisionError from None
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_a_task_can_expire_its_own_wait():
+    deadlines = Deadlines()
+    with pytest.raises(TimeoutError):
+        with deadlines.limit(None):
+            deadlines.expire_all()
+            await asyncio.sleep(3600)
+
+
+async def test_a_wait_that_ends_before_expire_all_takes_effect_is_not_cancelled():
+    deadlines = Deadlines()
+    with deadlines.limit(None):
+        deadlines.expire_all()
+    await asyncio.sleep(1)
+
+
+async def test_a_wait_needs_a_task():
+    loop = asyncio.get_running_loop()
+    entered = loop.create_future()
+
+    def enter():
+        try:
+            with Deadlines().limit(None):
+                entered.set_result(None)
+        except RuntimeError as exc:
+            entered.set_exception(exc)
+
+    loop.call_soon(enter)
+    with pytest.raises(RuntimeError, match="a deadline needs a task"):
+        await entered
+
+
+async def test_a_result_that_arrived_while_the_loop_was_busy_is_not_timed_out():
+    deadlines, loop = Deadlines(), asyncio.get_running_loop()
+    result = loop.create_future()
+
+    async def wait():
+        with deadlines.limit(1.0):
+            return await result
+
+    waiting = asyncio.create_task(wait())
+    # The result and the deadline are due in the same iteration of the loop, the result first.
+    loop.call_at(loop.time() + 1.0, result.set_result, "answer")
+    assert await waiting == "answer"

@@ -18,6 +18,7 @@ ORDER = [
     "_validate",
     "_endpoint",
     "_values",
+    "_documented",
     "_convert",
     "_wire",
     "_retry",
