@@ -9,7 +9,8 @@ from datetime import tzinfo
 from typing import Any
 
 import aiohttp
-from aiohttp import hdrs
+from aiohttp import hdrs, http_parser
+from aiohttp.connector import Connection
 from aiohttp.http_exceptions import ContentEncodingError
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
@@ -39,13 +40,35 @@ _NO_TIMEOUT = aiohttp.ClientTimeout()
 
 def open_session(max_connections: int) -> aiohttp.ClientSession:
     """Open the client's own session, which stores no cookies."""
+    parser_in_python = http_parser.HttpResponseParser is http_parser.HttpResponseParserPy
     return aiohttp.ClientSession(
+        response_class=_PythonParserResponse if parser_in_python else aiohttp.ClientResponse,
         connector=aiohttp.TCPConnector(limit=max_connections),
         headers=HEADERS,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=_NO_TIMEOUT,
         middlewares=(_plain_request,),
     )
+
+
+class _PythonParserResponse(aiohttp.ClientResponse):
+    """Reports an answer that is not HTTP, if aiohttp's parser is the one in Python.
+
+    The parser in C rejects the first wrong byte. The parser in Python waits for the end of the
+    headers. If the connection ends first, it reports only that.
+    """
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        # Private: only the parser keeps the bytes of incomplete headers. If aiohttp renames the
+        # attributes, the answer is a lost connection.
+        parser = getattr(connection.protocol, "_parser", None)
+        try:
+            return await super().start(connection)
+        except aiohttp.ServerDisconnectedError:
+            lines: list[bytes] = getattr(parser, "_lines", [])
+            if not lines or b"HTTP/".startswith(lines[0][:5]):
+                raise
+        raise aiohttp.ClientResponseError(self.request_info, self.history)
 
 
 async def _plain_request(
