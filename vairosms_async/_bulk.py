@@ -4,6 +4,7 @@
 """
 
 import asyncio
+from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -58,25 +59,34 @@ async def stream(
         RuntimeError: The client was closed or was used in another event loop, or other code
             cancelled a worker.
     """
-    results: asyncio.Queue[Result | End] = asyncio.Queue()
-    consumed = asyncio.Semaphore(0)
+    shared.ensure_usable()
+    loop, changed = asyncio.get_running_loop(), asyncio.Event()
+    results: deque[tuple[Result, asyncio.Future[None]]] = deque()
+    running = limit
 
     async def deliver(result: Result) -> None:
-        results.put_nowait(result)
-        await consumed.acquire()  # back-pressure: wait until the consumer takes a result
+        consumed = loop.create_future()
+        results.append((result, consumed))
+        changed.set()
+        await consumed  # back-pressure
 
-    shared.ensure_usable()
+    def count_end(_: object) -> None:
+        nonlocal running
+        running -= 1
+        changed.set()
+
     workers = _Workers(shared, items, look_up, deliver)
-    running = limit
     try:
-        workers.start(limit, on_end=lambda _: results.put_nowait(END))
-        while running:
-            result = await results.get()
-            if result is END:
-                running -= 1
-            else:
-                consumed.release()
-                yield result
+        workers.start(limit, on_end=count_end)
+        while running or results:
+            if not results:
+                changed.clear()
+                await changed.wait()
+                continue
+            result, consumed = results.popleft()
+            if not consumed.done():  # a cancelled worker does not wait
+                consumed.set_result(None)
+            yield result
     finally:
         await workers.end()
     workers.raise_error()
@@ -157,8 +167,7 @@ class _Workers(Generic[Item, Result]):
         self.error: BaseException | None = None
         self._shared = shared
         self._items = as_async(items)
-        # One worker reads at a time. Reading an iterable never awaits, so it needs no lock.
-        self._turn = None if isinstance(self._items, _AsAsync) else asyncio.Lock()
+        self._turn = asyncio.Lock()
         self._look_up = look_up
         self._take = take
         self._exhausted = False
@@ -208,26 +217,23 @@ class _Workers(Generic[Item, Result]):
                 task.cancel()
 
     async def _read(self) -> Item | End:
-        if self._turn is None:
-            return await self._next()
-        async with self._turn:
-            return await self._next()
-
-    async def _next(self) -> Item | End:
-        if not self._exhausted:
-            try:
-                return await anext(self._items)
-            except StopAsyncIteration:
-                pass
-            except asyncio.CancelledError as exc:
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    raise
-                self.error = self.error or exc  # raised by the source: nobody cancelled this worker
-            except Exception as exc:  # noqa: BLE001 (`raise_error` raises it)
-                self.error = self.error or exc
+        item: Item | End = END
+        try:
+            if isinstance(self._items, _AsAsync):
+                item = END if self._exhausted else self._items.read()
+            else:
+                async with self._turn:  # one worker reads at a time
+                    item = END if self._exhausted else await anext(self._items, END)
+        except asyncio.CancelledError as exc:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            self.error = self.error or exc  # raised by the source: nobody cancelled this worker
+        except Exception as exc:  # noqa: BLE001 (`raise_error` raises it)
+            self.error = self.error or exc
+        if item is END:
             self._exhausted = True
-        return END
+        return item
 
 
 async def cancel_and_wait(tasks: Tasks) -> None:
@@ -258,10 +264,14 @@ class _AsAsync(AsyncIterator[Item]):
     def __init__(self, items: Iterable[Item]) -> None:
         self._items = iter(items)
 
-    async def __anext__(self) -> Item:
+    def read(self) -> Item | End:
+        """Return the next item, or END. This never awaits."""
         try:
-            return next(self._items)
-        except StopIteration:
-            raise StopAsyncIteration from None
+            return next(self._items, END)
         except StopAsyncIteration as exc:
             raise RuntimeError("an iterable of ids raised StopAsyncIteration") from exc
+
+    async def __anext__(self) -> Item:
+        if (item := self.read()) is END:
+            raise StopAsyncIteration
+        return item

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager
 from datetime import tzinfo
 from typing import Any, SupportsIndex
 
@@ -22,8 +22,6 @@ from ._shared import Shared
 from ._validate import check_timeout, id_or_text, parse_id
 
 _logger = logging.getLogger("vairosms_async")
-
-_UNLIMITED = nullcontext()
 
 
 @frozen
@@ -149,29 +147,44 @@ async def _attempt(
     Returns:
         The record or the error, and whether an overloaded panel refused the lookup.
     """
-    pace, limiter, timeout = shared.pace, options.rate_limiter, options.timeout
+    pace = shared.pace
     while True:
         if seconds := shared.pause_remaining():
             await shared.sleep(seconds)
             continue
-        limited = _UNLIMITED if limiter is None else _Limited(shared, limiter)
-        async with pace.slots:
+        if not pace.slots.take():
+            await pace.slots.acquire()
+        try:
             if pace.is_spaced:
                 await pace.turn(shared.sleep)
-            async with limited:
-                if shared.pause_remaining():
-                    continue  # the pause began while this lookup waited
-                transport, sent_at = shared.transport(), shared.now()
-                pace.send(sent_at)
-                try:
-                    outcome = await transport.exchange(gonderim_id, timeout=timeout, tz=options.tz)
-                finally:
-                    pace.finish()
-                now = shared.now()
-                overloaded = pace.record(outcome, now, sent_at, timeout)
-        if _logger.isEnabledFor(logging.DEBUG):
-            _log_attempt(gonderim_id, attempt, outcome, now - sent_at)
-        return outcome, overloaded
+            if options.rate_limiter is None:
+                sent = await _send(shared, options, gonderim_id, attempt)
+            else:
+                async with _Limited(shared, options.rate_limiter):
+                    sent = await _send(shared, options, gonderim_id, attempt)
+        finally:
+            pace.slots.release()
+        if sent is not None:
+            return sent
+
+
+async def _send(
+    shared: Shared, options: Options, gonderim_id: int, attempt: int
+) -> tuple[Gonderim | VairoSMSError, bool] | None:
+    """Send one request, unless a pause has begun. Return as `_attempt`, or None in a pause."""
+    if shared.pause_remaining():
+        return None
+    pace, timeout = shared.pace, options.timeout
+    transport, sent_at = shared.transport(), shared.now()
+    pace.send(sent_at)
+    try:
+        outcome = await transport.exchange(gonderim_id, timeout=timeout, tz=options.tz)
+    finally:
+        pace.finish()
+    now = shared.now()
+    if _logger.isEnabledFor(logging.DEBUG):
+        _log_attempt(gonderim_id, attempt, outcome, now - sent_at)
+    return outcome, pace.record(outcome, now, sent_at, timeout)
 
 
 @frozen
@@ -184,15 +197,12 @@ class _Limited(AbstractAsyncContextManager[None]):
     async def __aenter__(self) -> None:
         # The client may have been closed while the lookup waited for a slot.
         self.shared.ensure_usable()
-        deadline = self.shared.interruptible.start(None)
         try:
-            async with deadline:
+            with self.shared.interruptible.limit(None):
                 await self.limiter.__aenter__()
         except TimeoutError:
             self.shared.ensure_usable()
             raise
-        finally:
-            self.shared.interruptible.finish(deadline)
 
     async def __aexit__(self, *exc_info: object) -> Any:
         return await self.limiter.__aexit__(*exc_info)

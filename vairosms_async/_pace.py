@@ -50,12 +50,21 @@ class Slots(asyncio.Semaphore):
             self._value -= withheld
             self._size -= withheld
 
+    def take(self) -> bool:
+        """Take a slot if one is free and no lookup waits. Return whether it was taken."""
+        if self._value > 0 and not self._waiters:
+            self._value -= 1
+            return True
+        return False
+
     def release(self) -> None:
         """Free a slot, or withhold it if the size was lowered."""
         if self._size > self._wanted:
             self._size -= 1
-        else:
+        elif self._waiters:
             super().release()
+        else:
+            self._value += 1
 
 
 class Pause:

@@ -73,6 +73,9 @@ def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
 class Shared:
     """Session, event loop, pace, retry budget, and the tasks of running bulk lookups."""
 
+    # `ensure_usable` sets these when it first finds a running event loop.
+    now: Callable[[], float]  # the loop's clock, in seconds
+    interruptible: Deadlines  # waits that `close` ends
     # None until the first lookup. `transport` sets it.
     _transport: Transport | None = None
 
@@ -89,7 +92,6 @@ class Shared:
         self.pace: Pace = Pace(max_concurrency, adaptive=adaptive)
         self.closing: asyncio.Event = asyncio.Event()
         self.bulk_tasks: Tasks = set()
-        self.interruptible: Deadlines = Deadlines()
         self.budget: RetryBudget = RetryBudget()
         self.key_refused: bool = False
         self.unreadable_fields: set[str] = set()
@@ -140,7 +142,7 @@ class Shared:
     def _bind_loop(self) -> None:
         loop = asyncio.get_running_loop()
         if self._loop is None:
-            self._loop = loop
+            self._loop, self.now, self.interruptible = loop, loop.time, Deadlines(loop)
         elif self._loop is not loop:
             raise RuntimeError(ANOTHER_LOOP)
 
@@ -150,15 +152,15 @@ class Shared:
         if self._transport is None:
             session = self._session or open_session(self.max_concurrency)
             # Closing the client does not interrupt requests of the caller's session.
-            deadlines = self.interruptible if self._session is None else Deadlines()
+            deadlines = (
+                self.interruptible
+                if self._session is None
+                else Deadlines(asyncio.get_running_loop())
+            )
             self._transport = Transport(self.endpoint, session, deadlines)
         if self._transport.session.closed:
             raise RuntimeError("your aiohttp session is closed: close it after the last lookup")
         return self._transport
-
-    def now(self) -> float:
-        """Return the time of the event loop's clock in seconds."""
-        return asyncio.get_running_loop().time()
 
     def pause_remaining(self) -> float:
         """Return the seconds until a lookup may start, 0 if the client is not paused."""

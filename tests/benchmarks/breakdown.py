@@ -52,7 +52,7 @@ async def lean(
     **options: Any,
 ) -> AsyncIterator[LookUp]:
     """Use aiohttp's public API at its leanest: workers, a ready URL, no timeout, nothing parsed."""
-    make_url, deadlines = endpoint(base).url, Deadlines()
+    make_url, deadlines = endpoint(base).url, Deadlines(asyncio.get_running_loop())
     ready = make_url(ID)
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=cap),
@@ -81,7 +81,7 @@ async def lean(
 async def exchange(base: str, cap: int) -> AsyncIterator[LookUp]:
     """Make one exchange per id, without pace, slots and retries."""
     async with transport.open_session(cap) as session:
-        one = transport.Transport(endpoint(base), session, Deadlines())
+        one = transport.Transport(endpoint(base), session, Deadlines(asyncio.get_running_loop()))
 
         async def work(ids: Iterator[int]) -> None:
             for gonderim_id in ids:

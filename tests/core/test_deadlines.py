@@ -23,7 +23,7 @@ async def sleep_within(deadlines, limit, seconds=3600.0):
 
 
 async def test_each_deadline_expires_at_its_own_time():
-    deadlines = Deadlines()
+    deadlines = Deadlines(asyncio.get_running_loop())
     limits = [30.0, 5.0, 30.0, 0.5, 12.0, 0.0]
     outcomes = await asyncio.gather(*(sleep_within(deadlines, limit) for limit in limits))
     assert outcomes == [("timed out", limit) for limit in limits]
@@ -31,7 +31,7 @@ async def test_each_deadline_expires_at_its_own_time():
 
 
 async def test_a_deadline_that_starts_later_expires_later():
-    deadlines = Deadlines()
+    deadlines = Deadlines(asyncio.get_running_loop())
     first = asyncio.create_task(sleep_within(deadlines, 1.0))
     await asyncio.sleep(0.4)
     second = asyncio.create_task(sleep_within(deadlines, 1.0))
@@ -42,7 +42,7 @@ async def test_a_deadline_that_starts_later_expires_later():
 
 async def test_deadlines_that_are_met_share_a_timer(monkeypatch):
     loop = asyncio.get_running_loop()
-    deadlines, timers = Deadlines(), []
+    deadlines, timers = Deadlines(loop), []
     call_at = loop.call_at
 
     def recording_call_at(when, callback, *args, **kwargs):
@@ -59,7 +59,7 @@ async def test_deadlines_that_are_met_share_a_timer(monkeypatch):
 
 
 async def test_expire_all_also_ends_waits_without_a_limit():
-    deadlines = Deadlines()
+    deadlines = Deadlines(asyncio.get_running_loop())
     waits = [asyncio.create_task(sleep_within(deadlines, limit)) for limit in (None, 30.0, None)]
     await asyncio.sleep(10)
     assert len(deadlines) == 3
@@ -68,7 +68,7 @@ async def test_expire_all_also_ends_waits_without_a_limit():
 
 
 async def test_expire_all_at_the_moment_a_deadline_expires():
-    deadlines = Deadlines()
+    deadlines = Deadlines(asyncio.get_running_loop())
     waits = [asyncio.create_task(sleep_within(deadlines, limit)) for limit in (1.0, 2.0)]
     await asyncio.sleep(0)
     loop = asyncio.get_running_loop()
@@ -78,7 +78,7 @@ async def test_expire_all_at_the_moment_a_deadline_expires():
 
 
 async def test_starts_new_deadlines_after_expire_all():
-    deadlines = Deadlines()
+    deadlines = Deadlines(asyncio.get_running_loop())
     first = asyncio.create_task(sleep_within(deadlines, 5.0))
     await asyncio.sleep(1)
     deadlines.expire_all()
@@ -87,7 +87,7 @@ async def test_starts_new_deadlines_after_expire_all():
 
 
 async def test_a_cancellation_is_not_turned_into_a_timeout():
-    deadlines = Deadlines()
+    deadlines = Deadlines(asyncio.get_running_loop())
     waiting = asyncio.create_task(sleep_within(deadlines, 1.0))
     await asyncio.sleep(0.5)
     waiting.cancel()
@@ -98,7 +98,8 @@ async def test_a_cancellation_is_not_turned_into_a_timeout():
 
 
 async def test_a_cancellation_at_the_moment_a_deadline_expires_wins():
-    deadlines, loop = Deadlines(), asyncio.get_running_loop()
+    loop = asyncio.get_running_loop()
+    deadlines = Deadlines(loop)
     waiting = asyncio.create_task(sleep_within(deadlines, 1.0))
     await asyncio.sleep(0)
     loop.call_at(loop.time() + 1.0, waiting.cancel)
@@ -110,7 +111,8 @@ async def test_a_cancellation_at_the_moment_a_deadline_expires_wins():
 
 @pytest.mark.parametrize(("outer", "inner"), [(5.0, 1.0), (1.0, 5.0)])
 async def test_a_wait_inside_another_one_of_the_same_task_has_its_own_deadline(outer, inner):
-    deadlines, loop = Deadlines(), asyncio.get_running_loop()
+    loop = asyncio.get_running_loop()
+    deadlines = Deadlines(loop)
     began, outcomes = loop.time(), []
     with pytest.raises(TimeoutError):
         with deadlines.limit(outer):
@@ -121,7 +123,7 @@ async def test_a_wait_inside_another_one_of_the_same_task_has_its_own_deadline(o
 
 
 async def test_the_task_of_an_expired_wait_is_not_left_cancelled():
-    deadlines = Deadlines()
+    deadlines = Deadlines(asyncio.get_running_loop())
     assert await sleep_within(deadlines, 1.0) == ("timed out", 1.0)
     task = asyncio.current_task()
     assert task is not None
@@ -131,7 +133,7 @@ async def test_the_task_of_an_expired_wait_is_not_left_cancelled():
 
 
 async def test_an_exception_of_the_block_is_not_turned_into_a_timeout():
-    deadlines = Deadlines()
+    deadlines = Deadlines(asyncio.get_running_loop())
     with pytest.raises(ZeroDivisionError):
         with deadlines.limit(1.0):
             try:
@@ -144,7 +146,7 @@ async def test_an_exception_of_the_block_is_not_turned_into_a_timeout():
 
 
 async def test_a_task_can_expire_its_own_wait():
-    deadlines = Deadlines()
+    deadlines = Deadlines(asyncio.get_running_loop())
     with pytest.raises(TimeoutError):
         with deadlines.limit(None):
             deadlines.expire_all()
@@ -152,7 +154,7 @@ async def test_a_task_can_expire_its_own_wait():
 
 
 async def test_a_wait_that_ends_before_expire_all_takes_effect_is_not_cancelled():
-    deadlines = Deadlines()
+    deadlines = Deadlines(asyncio.get_running_loop())
     with deadlines.limit(None):
         deadlines.expire_all()
     await asyncio.sleep(1)
@@ -164,7 +166,7 @@ async def test_a_wait_needs_a_task():
 
     def enter():
         try:
-            with Deadlines().limit(None):
+            with Deadlines(loop).limit(None):
                 entered.set_result(None)
         except RuntimeError as exc:
             entered.set_exception(exc)
@@ -175,7 +177,8 @@ async def test_a_wait_needs_a_task():
 
 
 async def test_a_result_that_arrived_while_the_loop_was_busy_is_not_timed_out():
-    deadlines, loop = Deadlines(), asyncio.get_running_loop()
+    loop = asyncio.get_running_loop()
+    deadlines = Deadlines(loop)
     result = loop.create_future()
 
     async def wait():
