@@ -124,18 +124,23 @@ class _Codec:
     """The functions that read and write records."""
 
     read: Callable[[Mapping[str, Any]], Gonderim]
-    read_documented: Callable[[bytes], Gonderim | None]
     write: Callable[[Gonderim], dict[str, Any]]
     write_log: Callable[[GonderimLog], dict[str, Any]]
 
 
 @cache
+def _documented_reader() -> Callable[[bytes], Gonderim | None]:
+    # Imported at the first use, so that `import vairosms_async` does not load msgspec.
+    from ._documented import read_documented  # noqa: PLC0415 (see above)
+
+    return read_documented
+
+
+@cache
 def _codec() -> _Codec:
-    # Imported at the first use, so that `import vairosms_async` loads neither cattrs nor msgspec.
+    # Imported at the first use, since many programs read only documented answers.
     from cattrs import Converter  # noqa: PLC0415 (see above)
     from cattrs.gen import make_dict_unstructure_fn, override  # noqa: PLC0415 (see above)
-
-    from ._documented import read_documented  # noqa: PLC0415 (see above)
 
     def read_log(value: Any, _: Any) -> GonderimLog | None:
         log: GonderimLog | None = None
@@ -164,7 +169,6 @@ def _codec() -> _Codec:
     omit: Any = dict.fromkeys(_RAW_FIELDS, override(omit=True))
     return _Codec(
         read=_make_reader(Gonderim, converter, ("id", "paket_durum")),
-        read_documented=read_documented,
         write=make_dict_unstructure_fn(Gonderim, converter, log=override(omit=True), **omit),
         write_log=make_dict_unstructure_fn(GonderimLog, converter, **omit),
     )
@@ -214,18 +218,17 @@ def _with_raw_fields(d: dict[str, Any], record: Gonderim | GonderimLog) -> dict[
 
 def structure(d: Mapping[str, Any], tz: tzinfo | None) -> Gonderim:
     """Return a record. Raise ValueError with a message for each problem."""
-    return _in_zone(_codec().read(d), tz)
+    record = _codec().read(d)
+    return record if tz is None else _in_zone(record, tz)
 
 
 def structure_documented(answer: bytes, tz: tzinfo | None) -> Gonderim | None:
     """Return the record in an answer. None if the answer does not have the documented form."""
-    record = _codec().read_documented(answer)
-    return record and _in_zone(record, tz)
+    record = _documented_reader()(answer)
+    return record if record is None or tz is None else _in_zone(record, tz)
 
 
-def _in_zone(g: Gonderim, tz: tzinfo | None) -> Gonderim:
-    if tz is None:
-        return g
+def _in_zone(g: Gonderim, tz: tzinfo) -> Gonderim:
     log = g.log and attrs.evolve(
         g.log,
         created_at=in_zone(g.log.created_at, tz),
