@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.helpers import KEY, KEY_FORMS, ROOT, assert_no_key
-from tests.project.readme import snippet_with
+from tests.project.documents import README, block_with
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ EXPECTED_PARTS = {
 @pytest.fixture
 def recipe():
     """Return README's code that sets up Sentry."""
-    return snippet_with("sentry_sdk")
+    return block_with(README, "sentry_sdk")
 
 
 def envelopes_of_a_service(setup):

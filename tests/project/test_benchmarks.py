@@ -4,7 +4,7 @@ import re
 
 from tests.benchmarks import compare, report
 from tests.helpers import ROOT
-from tests.project.readme import README, TURKISH
+from tests.project.documents import README, TURKISH
 
 RESULTS = ROOT / "docs" / "benchmarks"
 

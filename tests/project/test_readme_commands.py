@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers import assert_no_key
 from tests.platforms import posix
-from tests.project.readme import README, blocks
+from tests.project.documents import README, blocks
 
 pytestmark = [posix, pytest.mark.slow]
 

@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from tests.helpers import KEY, assert_no_key
 from tests.integrations.company import ForwardProxy, company_ca, forget_proxies
 from tests.platforms import posix
-from tests.project.readme import README, blocks, snippet_with
+from tests.project.documents import README, block_with, blocks
 from vairosms_async import VairoSMSClient
 from vairosms_async.sandbox import SandboxPanel
 
@@ -131,7 +131,7 @@ def test_the_service_and_its_tests_pass_as_files(pytester, monkeypatch):
 
 @pytest.mark.slow
 def test_the_cluster_snippet_runs_on_a_local_cluster(panel_in_environment, tmp_path):
-    code = snippet_with("bulk_check")
+    code = block_with(README, "bulk_check")
     assert 'scheduler="tls://10.0.0.5:8786"' in code
     tmp_path.joinpath("ids.txt").write_text("52\n61\n")
     tmp_path.joinpath("check.py").write_text(
@@ -159,7 +159,7 @@ async def test_the_proxy_snippet_goes_through_a_proxy_with_a_password(
         monkeypatch.setenv("VAIROSMS_API_KEY", KEY)
         monkeypatch.setenv("VAIROSMS_BASE_URL", panel.base_url)
         names = {}
-        exec(snippet_with("company.pem"), names)
+        exec(block_with(README, "company.pem"), names)
         await names["main"]()
     assert "SONLANDI" in capsys.readouterr().out
     assert [method for method, _ in proxy.asked] == ["CONNECT"]
@@ -174,7 +174,7 @@ async def test_the_opentelemetry_snippet_keeps_the_key_out_of_spans(
     instrument = partialmethod(AioHttpClientInstrumentor.instrument, tracer_provider=tracers)
     monkeypatch.setattr(AioHttpClientInstrumentor, "instrument", instrument)
     try:
-        exec(snippet_with("AioHttpClientInstrumentor"), {})
+        exec(block_with(README, "AioHttpClientInstrumentor"), {})
         async with VairoSMSClient() as client:
             await client.get_gonderim(52)
     finally:

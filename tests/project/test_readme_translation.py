@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.helpers import ROOT
-from tests.project.readme import README, TURKISH, blocks
+from tests.project.documents import README, TURKISH, blocks
 
 
 def without_code(text):
