@@ -19,6 +19,8 @@ extensions = [
     "sphinx_copybutton",
 ]
 
+exclude_patterns = ["benchmarks"]  # performance.md includes them
+
 html_theme = "furo"
 html_title = f"vairosms_async {version}"
 html_show_sphinx = False

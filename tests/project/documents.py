@@ -12,7 +12,7 @@ README, TURKISH = ((ROOT / name).read_text("utf-8") for name in ("README.md", "R
 
 # A code block, perhaps below a mark; or a comment with code, which readers do not see.
 _BLOCK = re.compile(
-    r"^(?:<!-- not run: (?P<why>.+) -->\n+)?```(?P<language>[\w-]+)\n(?P<code>.*?)^```$"
+    r"^(?:<!-- not run: (?P<why>[^\n]+) -->\n+)?```(?P<language>[\w-]+)\n(?P<code>.*?)^```$"
     r"|^<!-- (?P<hidden_language>python|sh)\n(?P<hidden_code>.*?)^-->$",
     re.MULTILINE | re.DOTALL,
 )
@@ -38,13 +38,18 @@ class Block:
 
 
 def documents() -> list[Path]:
-    """Return all pages of docs/."""
-    return sorted(DOCS.rglob("*.md"))
+    """Return README, README.tr.md and the pages of docs/."""
+    return [ROOT / "README.md", ROOT / "README.tr.md", *sorted(DOCS.rglob("*.md"))]
 
 
 def document_name(path: Path) -> str:
     """Return the path of a document in the repository, such as ``docs/tr/komut.md``."""
     return path.relative_to(ROOT).as_posix()
+
+
+def page(name: str) -> str:
+    """Return the text of a page of docs/, such as ``"guides/testing.md"``."""
+    return (DOCS / name).read_text("utf-8")
 
 
 def code_blocks(text: str) -> list[Block]:

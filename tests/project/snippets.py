@@ -11,7 +11,7 @@
 - Others, and blocks below ``<!-- not run: REASON -->``, are parsed.
 - ``<!-- python`` and ``<!-- sh`` hide code from readers: preparations and checks.
 
-Every document may assume that the folder contains `.venv`, the environment of the tests.
+The folder contains `.venv`, the environment of the tests, and a `pytest.ini`.
 """
 
 import ast
@@ -33,13 +33,16 @@ from typing import Self
 
 import yaml
 
-from tests.helpers import assert_no_key
+from tests.helpers import assert_no_key, without_slow_callbacks
 from tests.project.documents import Block
 from vairosms_async import VairoSMSClient
 
 _FILE = re.compile(r"# ([\w.]+\.py)\n")
 _PROGRAM = re.compile(r"^(asyncio\.run\(|with asyncio\.Runner|if __name__ == )", re.MULTILINE)
 _SETTINGS = ("VAIROSMS_API_KEY", "VAIROSMS_BASE_URL")
+
+# Without it, pytest-asyncio prints a warning.
+_PYTEST_INI = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
 
 # Times and rates, which differ from run to run.
 _VARYING = {
@@ -65,6 +68,7 @@ class DocumentRun:
         self._untested_files: set[str] = set()
         self._runner = asyncio.Runner()
         folder.joinpath(".venv").symlink_to(sys.prefix)
+        folder.joinpath("pytest.ini").write_text(_PYTEST_INI)
 
     def __enter__(self) -> Self:
         self._client = VairoSMSClient()
@@ -153,7 +157,7 @@ class DocumentRun:
             timeout=120,
             check=False,
         )
-        output = ran.stdout.decode()
+        output = without_slow_callbacks(ran.stdout.decode())
         assert ran.returncode in success, f"exit code {ran.returncode}:\n{output}"
         assert_no_key(output)
         return output
