@@ -99,3 +99,9 @@ def test_the_reference_has_an_entry(name):
     by_name = re.search(rf"^\.\. auto\w+:: {short}$", REFERENCE, re.MULTILINE)
     by_module = re.search(rf"^\.\. automodule:: {module}\n   :members:", REFERENCE, re.MULTILINE)
     assert by_name or by_module
+
+
+def test_the_reference_lists_every_member_of_the_client():
+    members = [name for name in vars(vairosms_async.VairoSMSClient) if not name.startswith("_")]
+    listed = re.findall(r"^   \.\. auto(?:method|property):: (\w+)$", REFERENCE, re.MULTILINE)
+    assert sorted(listed) == sorted(members)
