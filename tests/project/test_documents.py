@@ -16,6 +16,7 @@ from tests.project.documents import (
     link_targets,
     without_code,
 )
+from tests.project.github import GITHUB
 from tests.project.snippets import DocumentRun, assert_same_output
 from vairosms_async.cli.app import cli
 
@@ -81,9 +82,9 @@ def anchor(title):
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", [*TEXTS, "CHANGELOG.md", *map(document_name, GITHUB.glob("*.md"))])
 def test_links_have_a_target(name):
-    for target in link_targets(TEXTS[name]):
+    for target in link_targets((ROOT / name).read_text("utf-8")):
         if target.startswith(("https://", "mailto:")):
             continue
         file, _, fragment = target.partition("#")
