@@ -53,6 +53,14 @@ _VARYING = {
 }
 
 
+def starts_a_process(block: Block) -> bool:
+    """Whether the block runs outside this process."""
+    if block.not_run:
+        return False
+    is_program = block.language == "python" and _PROGRAM.search(block.code)
+    return block.language in {"console", "sh"} or bool(is_program)
+
+
 class DocumentRun:
     """Runs the blocks of one document. Use it as a context manager.
 

@@ -4,6 +4,7 @@ import re
 
 import click
 import pytest
+from packaging.requirements import Requirement
 
 from tests.helpers import ROOT
 from tests.platforms import posix
@@ -17,20 +18,16 @@ from tests.project.documents import (
     without_code,
 )
 from tests.project.github import GITHUB
-from tests.project.snippets import DocumentRun, assert_same_output
+from tests.project.snippets import DocumentRun, assert_same_output, starts_a_process
 from vairosms_async.cli.app import cli
 
 PATHS = documents()
 TEXTS = {document_name(path): path.read_text("utf-8") for path in PATHS}
 
-# Languages of blocks that start child processes.
-SLOW_LANGUAGES = {"console", "sh"}
-
 
 def speed(name):
     """Return the mark of a document that starts child processes."""
-    blocks = code_blocks(TEXTS[name])
-    return pytest.mark.slow if any(block.language in SLOW_LANGUAGES for block in blocks) else ()
+    return pytest.mark.slow if any(map(starts_a_process, code_blocks(TEXTS[name]))) else ()
 
 
 @pytest.fixture
@@ -101,6 +98,13 @@ def test_nothing_installs_a_name_that_is_not_published(name):
     assert not re.search(
         r"(pip|uv|pipx|poetry|uvx)\b.*\bvairosms[-_]async(?!.*(@|\.whl))", TEXTS[name]
     )
+
+
+def test_the_requirement_lines_are_valid():
+    lines = [line for text in TEXTS.values() for line in re.findall(r"`(\S+ @ git[^`]+)`", text)]
+    assert len(lines) >= 3
+    for line in lines:
+        assert Requirement(line).url
 
 
 def test_pages_link_with_inline_links_only():
