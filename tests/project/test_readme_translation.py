@@ -72,7 +72,7 @@ def test_badges_are_true(text):
     pythons = re.findall(r"Python :: (3\.\d+)$", classifiers, re.MULTILINE)
     badges = re.findall(r"badge/(.+)-\w+\)$", text, re.MULTILINE)
     assert badges == [
-        f"python-{'_|_'.join(pythons)}",
+        f"python-{'_%7C_'.join(pythons)}",
         "types-mypy_and_pyright,_strict",
         "coverage-100_%25",
         f"licence-{pyproject['project']['license']}",
