@@ -55,9 +55,14 @@ def test_both_link_to_the_same_targets():
         """Return the targets without anchors of the same page, which are translated."""
         return sorted(target for target in link_targets(text) if not target.startswith("#"))
 
-    assert [target.replace("README.tr.md", "README.md") for target in outside(README)] == outside(
-        TURKISH
-    )
+    translations = {
+        "README.md": "README.tr.md",
+        "docs/tr/hizli-baslangic.md": "docs/guides/quickstart.md",
+        "docs/tr/komut.md": "docs/guides/command.md",
+        "docs/tr/hatalar.md": "docs/guides/errors-and-retries.md",
+    }
+    turkish = [translations.get(target, target) for target in outside(TURKISH)]
+    assert sorted(turkish) == outside(README)
 
 
 def test_both_are_short():
