@@ -41,8 +41,12 @@ _FILE = re.compile(r"# ([\w.]+\.py)\n")
 _PROGRAM = re.compile(r"^(asyncio\.run\(|with asyncio\.Runner|if __name__ == )", re.MULTILINE)
 _SETTINGS = ("VAIROSMS_API_KEY", "VAIROSMS_BASE_URL")
 
-# Without it, pytest-asyncio prints a warning.
-_PYTEST_INI = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
+# pytest has the plugin that the pages name, without the other plugins of our tests.
+_PYTEST_INI = """\
+[pytest]
+addopts = -p pytest_asyncio.plugin
+asyncio_default_fixture_loop_scope = function
+"""
 
 # Times and rates, which differ from run to run.
 _VARYING = {
@@ -155,6 +159,7 @@ class DocumentRun:
         environment = {name: value for name, value in os.environ.items() if name not in unset}
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         environment["PYTHONIOENCODING"] = "utf-8"
+        environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         ran = subprocess.run(
             command,
             cwd=self._folder,
