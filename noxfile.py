@@ -80,7 +80,7 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the API reference in build/docs."""
+    """Build the site in build/docs."""
     session.install("--editable", ".[dask]", "--group", "docs")
     session.run("sphinx-build", "-W", "-n", "-q", *session.posargs, "docs", "build/docs")
 

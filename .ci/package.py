@@ -1,8 +1,10 @@
 """Check the built package: ``python .ci/package.py DIST``.
 
-The wheel must contain the package and nothing else, and the sdist must build the same wheel.
+The wheel must contain the package and nothing else. The sdist must build the same wheel, and
+README's links in it must be absolute if the project has a public address.
 """
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -26,6 +28,15 @@ def read_wheel(wheel: Path) -> dict[str, bytes]:
     """Return a wheel's files by name."""
     with zipfile.ZipFile(wheel) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+def build_wheel(source: Path) -> Path:
+    """Build a wheel from a source folder and return its path."""
+    out = source / "dist"
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, source]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    [wheel] = out.glob("*.whl")
+    return wheel
 
 
 def fail(*words: object) -> None:
@@ -66,13 +77,13 @@ with tempfile.TemporaryDirectory() as folder:
     with tarfile.open(sdist) as archive:
         archive.extractall(folder, filter="data")
     [source] = Path(folder).iterdir()
-    out = Path(folder, "dist")
-    subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, source],
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
-    [rebuilt] = out.glob("*.whl")
-    if rebuilt.read_bytes() != wheel.read_bytes():
+    if build_wheel(source).read_bytes() != wheel.read_bytes():
         fail("The sdist builds a different wheel")
+    source.joinpath("PKG-INFO").unlink()  # hatchling takes the readme from it
+    with (source / "pyproject.toml").open("a", encoding="utf-8") as pyproject:
+        pyproject.write('\n[project.urls]\nSource = "https://example.com/vairosms_async"\n')
+    readme = read_wheel(build_wheel(source))[f"{info}/METADATA"].decode()
+    relative = re.findall(r"\]\((?!https://|#)[^)]+\)", readme)
+    if relative or "https://example.com/vairosms_async/blob/HEAD/docs/" not in readme:
+        fail("README's links on PyPI are relative:", relative)
 print(f"{wheel.name} has {len(files)} files. The sdist builds the same wheel.")

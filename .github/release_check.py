@@ -1,4 +1,4 @@
-"""Check that a tag, the version and the changelog agree.
+"""Check that a tag, the version and the changelog agree, and that the project has an address.
 
     python .github/release_check.py v0.2.0 [--notes]
 
@@ -9,9 +9,11 @@ the changelog.
 import argparse
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 HEADING = re.compile(r"## \[?(?P<name>[^\]\s]+)\]?(?: - (?P<day>.*))?")
 LINK = re.compile(r"\[[^\]]+\]: ")  # a heading's link definition, below the last section
@@ -41,8 +43,12 @@ def is_date(text: str) -> bool:
         return False
 
 
-def find_problems(tag: str, version_file: str, changelog: str) -> Iterator[str]:
+def find_problems(
+    tag: str, version_file: str, changelog: str, project: dict[str, Any]
+) -> Iterator[str]:
     """Yield each reason why the release cannot be made."""
+    if "Source" not in project.get("urls", {}):
+        yield "pyproject.toml has no project.urls.Source, so README's links would not work on PyPI"
     found = re.search(r'^__version__ = "(.+)"$', version_file, re.MULTILINE)
     if not found:
         yield "_version.py has no __version__"
@@ -79,7 +85,8 @@ def main() -> int:
     sys.stdout.reconfigure(encoding="utf-8")
     changelog = (args.root / "CHANGELOG.md").read_text("utf-8")
     version_file = (args.root / "vairosms_async" / "_version.py").read_text("utf-8")
-    problems = list(find_problems(args.tag, version_file, changelog))
+    project = tomllib.loads((args.root / "pyproject.toml").read_text("utf-8"))["project"]
+    problems = list(find_problems(args.tag, version_file, changelog, project))
     for problem in problems:
         print(f"Cannot release: {problem}.", file=sys.stderr)
     if problems:

@@ -6,6 +6,7 @@ import logging
 import shlex
 import signal
 import sys
+import time
 import types
 from collections.abc import AsyncIterator, Iterator
 
@@ -81,6 +82,15 @@ def no_key_in_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert records
     for record in records:
         assert_no_key(record.getMessage() + repr(record.args) + str(record.exc_info))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Start looptime's clock at the time at which the test's fixtures stopped theirs.
+
+    It would start at 0, and a panel that a fixture started would wait for hours to settle.
+    """
+    if item.get_closest_marker("looptime") is not None:
+        item.add_marker(pytest.mark.looptime(start=time.monotonic))
 
 
 @pytest.hookimpl(optionalhook=True)

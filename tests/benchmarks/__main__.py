@@ -1,4 +1,4 @@
-"""Run the benchmarks, then write their results, the plot and the tables in both READMEs."""
+"""Run the benchmarks, then write their results, the plot and the tables."""
 
 import argparse
 import importlib.metadata
@@ -37,10 +37,11 @@ def main() -> None:
         print(json.dumps(results, indent=2))
     elif set(PARTS) <= set(results):
         report.plot(RESULTS, results)
-        report.write_breakdown(RESULTS, results)
-        table = report.table(results)
-        report.put_into(ROOT / "README.md", table)
-        report.put_into(ROOT / "README.tr.md", report.turkish(table))
+        RESULTS.joinpath("table.md").write_text(report.table(results) + "\n", "utf-8")
+        RESULTS.joinpath("breakdown.md").write_text(report.breakdown(results) + "\n", "utf-8")
+        summary = report.summary(results)
+        report.put_into(ROOT / "README.md", summary)
+        report.put_into(ROOT / "README.tr.md", report.turkish(summary))
 
 
 def describe_machine() -> dict[str, str]:

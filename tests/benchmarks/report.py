@@ -1,4 +1,4 @@
-"""Write the results as a JSON file, as a table in both READMEs and as a plot."""
+"""Write the results: a JSON file, a table for each README, tables for the site, and a plot."""
 
 import json
 import re
@@ -34,40 +34,13 @@ _PARTS = {
 }
 
 
-# The texts of the table and their Turkish translations.
+# The words of README's table and their Turkish translations.
 _TURKISH = {
-    "aiohttp by hand, `gather`": "elle yazılmış aiohttp, `gather`",
-    "aiohttp by hand, workers": "elle yazılmış aiohttp, worker'larla",
-    "pyreqwest by hand": "elle yazılmış pyreqwest",
-    "niquests by hand": "elle yazılmış niquests",
-    "httpx by hand": "elle yazılmış httpx",
-    "CPU a lookup, of what it is while glibc maps each read buffer": (
-        "Sorgu başına CPU'nun, glibc her okuma tamponunu mmap ile ayırdığında harcanana oranı"
-    ),
-    "as it falls": "glibc kendi haline bırakıldığında harcanana oranı",
-    "CPU a lookup": "sorgu başına CPU",
-    "with uvloop": "uvloop ile",
-    "memory: 10,000 ids": "bellek: 10.000 ID",
-    "1,000,000 ids": "1.000.000 ID",
-    "20 ms of latency, ": "20 ms gecikme, aynı anda ",
-    " at once: of the ideal throughput": " sorgu: ulaşılan hızın ideal hıza oranı",
-    "Reading the answer about a packet that was sent": "Gönderilmiş bir paketin yanıtını okumak",
-    "Reading the answer about one that failed": "Hatalı bir paketin yanıtını okumak",
-    "pydantic, as exact": "pydantic (bizim kadar titiz)",
-    "msgspec, times as text": "msgspec (zamanlar metin olarak)",
-    "`import vairosms_async`, of `import aiohttp`": (
-        "`import vairosms_async` süresinin `import aiohttp` süresine oranı"
-    ),
-    "Speed of a Dask LocalCluster, of one process": (
-        "Dask LocalCluster hızının tek sürecin hızına oranı"
-    ),
-    "cores, nginx on them too": "çekirdek, nginx de bunların üzerinde",
-    "one worker": "bir worker",
-    "two workers": "iki worker",
-    " to ": "-",
-    "Measured on ": "Ölçüm: ",
-    " with Python ": ", Python ",
-    " on Linux": ", Linux",
+    "aiohttp by hand": "elle yazılmış aiohttp",
+    "CPU per lookup, aiohttp by hand = 1.00": "sorgu başına CPU, elle yazılmış aiohttp = 1,00",
+    "Memory for": "Bellek:",
+    "packets": "paket",
+    "Lookups per second, one process": "Tek sürecin saniyedeki sorgusu",
 }
 
 
@@ -81,24 +54,6 @@ def write(folder: Path, results: Results) -> None:
     (folder / "results.json").write_text(json.dumps(rounded, indent=2) + "\n")
 
 
-def write_breakdown(folder: Path, results: Results) -> None:
-    """Write the table that shows where a lookup's CPU goes."""
-    parts, whole = results["breakdown"], results["breakdown"]["iter"]["cpu_us"]
-    rows = [
-        f"| {words} | {parts[name]['cpu_us']:.1f} | {parts[name]['adds_us']:+.1f} "
-        f"| {parts[name]['cpu_us'] / whole:.2f} |"
-        for name, words in _PARTS.items()
-    ]
-    head = ["# Where the CPU of a lookup goes", ""]
-    head += [
-        "| | µs per lookup | more than the leanest | of `iter_gonderimler` |",
-        "|---|---|---|---|",
-    ]
-    (folder / "breakdown.md").write_text(
-        "\n".join([*head, *rows, "", _footer(results), ""]), "utf-8"
-    )
-
-
 def put_into(readme: Path, table: str) -> None:
     """Replace the table between the two markers in a README."""
     before, _, rest = readme.read_text("utf-8").partition(BEGIN)
@@ -106,25 +61,56 @@ def put_into(readme: Path, table: str) -> None:
     readme.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", "utf-8")
 
 
+def summary(results: Results) -> str:
+    """Return the few figures that README shows, as Markdown."""
+    lookups, growth = results["lookups"], results["growth"]
+    names = ("aiohttp", "gather", "iter")
+    rows = {
+        "CPU per lookup, aiohttp by hand = 1.00": [
+            f"{lookups[f'{name} asyncio']['cpu']['median']:.2f}" for name in names
+        ],
+        "Lookups per second, one process": [
+            f"{round(lookups[f'{name} asyncio']['per_second'], -2):,.0f}" for name in names
+        ],
+    }
+    for ids in ("10000", "1000000"):
+        rows[f"Memory for {int(ids):,} packets"] = [
+            f"{growth[ids][name]['memory_mb']:,.0f} MB" for name in names
+        ]
+    lines = [
+        "| | aiohttp by hand | `gather_gonderimler` | `iter_gonderimler` |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join(
+        lines + [f"| {words} | {' | '.join(cells)} |" for words, cells in rows.items()]
+    )
+
+
 def turkish(table: str) -> str:
-    """Translate a table to Turkish, with Turkish number formats: 2.023 MB, 0,94 and %93."""
-    for english, turkish_words in _TURKISH.items():
-        table = table.replace(english, turkish_words)
-    lines = table.splitlines()  # versions, below the rows, keep their dots
-    return "\n".join(_turkish_figures(line) if line.startswith("|") else line for line in lines)
-
-
-def _turkish_figures(row: str) -> str:
-    row = re.sub(r"(?<=\d),(?=\d{3}\b)", ".", row)
-    row = re.sub(r"\b(\d+)%", r"%\1", row)
-    return re.sub(r"(?<![\w.])(\d+)\.(\d\d?)(?![\w.])", r"\1,\2", row)
+    """Translate README's table, with Turkish number formats: 2.023 MB and 0,94."""
+    for words in sorted(_TURKISH, key=len, reverse=True):
+        table = table.replace(words, _TURKISH[words])
+    table = re.sub(r"(?<=\d),(?=\d{3}\b)", ".", table)
+    return re.sub(r"\b(\d+)\.(\d\d)\b", r"\1,\2", table)
 
 
 def table(results: Results) -> str:
-    """Return the figures that README shows, as Markdown."""
+    """Return all figures, as Markdown."""
     return "\n\n".join(
         ["\n".join(_contender_rows(results)), "\n".join(_other_rows(results)), _footer(results)]
     )
+
+
+def breakdown(results: Results) -> str:
+    """Return what each part of a lookup costs, as Markdown."""
+    parts, whole = results["breakdown"], results["breakdown"]["iter"]["cpu_us"]
+    rows = [
+        f"| {words} | {parts[name]['cpu_us']:.1f} µs | {parts[name]['adds_us']:+.1f} µs "
+        f"| {parts[name]['cpu_us'] / whole:.0%} |"
+        for name, words in _PARTS.items()
+    ]
+    head = ["| | CPU per lookup | more than the first row | of `iter_gonderimler` |"]
+    return "\n".join([*head, "|---|---|---|---|", *rows])
 
 
 def _footer(results: Results) -> str:

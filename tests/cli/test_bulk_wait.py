@@ -1,5 +1,6 @@
 """`vairosms bulk --wait`, in this process."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -8,8 +9,17 @@ import pytest
 from tests.cli.helpers import add_settling_packet, write_ids
 from tests.cli.results import OUTS, OutRow, check_complete, query_store, read_out
 from tests.platforms import posix
+from vairosms_async import VairoSMSClient
+from vairosms_async.cli import settings
 from vairosms_async.cli.lookups import Lookups
 from vairosms_async.sandbox import Fault
+
+
+@pytest.fixture(autouse=True)
+def poll_quickly(monkeypatch):
+    """Poll first after 0.1 s, not after 2 s."""
+    quick_client = functools.partial(VairoSMSClient, poll_interval=0.1)
+    monkeypatch.setattr(settings, "VairoSMSClient", quick_client)
 
 
 @pytest.mark.parametrize("out", OUTS)
@@ -29,7 +39,7 @@ def test_wait_polls_until_all_are_final(vairosms, panel, out):
 def test_packets_in_progress_after_a_timeout_are_no_errors(vairosms, panel):
     add_settling_packet(panel, 703, 3600)
     write_ids([52, 703])
-    ran = vairosms("bulk", "ids", "-o", "out.csv", "--wait", "--wait-timeout", 0.2)
+    ran = vairosms("bulk", "ids", "-o", "out.csv", "--wait", "--wait-timeout", 1)
     assert ran.code == 0
     assert check_complete("out.csv", [52, 703])[1] == OutRow("703", 0, None)
     assert panel.requests_by_id[703] > 1
@@ -38,7 +48,7 @@ def test_packets_in_progress_after_a_timeout_are_no_errors(vairosms, panel):
 def test_a_wait_continues_with_the_same_command(vairosms, panel):
     add_settling_packet(panel, 704, 3600)
     write_ids([52, 704])
-    command = ("bulk", "ids", "-o", "out.csv", "--wait", "--wait-timeout", 0.2)
+    command = ("bulk", "ids", "-o", "out.csv", "--wait", "--wait-timeout", 1)
     assert vairosms(*command).code == 0
     add_settling_packet(panel, 704, 0)
     panel.reset_counters()
@@ -81,7 +91,7 @@ def test_an_interrupted_wait_has_saved_the_states_so_far(vairosms, panel):
     add_settling_packet(panel, 708, 3600)
     add_settling_packet(panel, 709, 0.1)
     write_ids([52, 708, 709])
-    ran = vairosms("bulk", "ids", "-o", "out.csv", "--wait", kill_after=4)
+    ran = vairosms("bulk", "ids", "-o", "out.csv", "--wait", kill_after=2.5)
     assert ran.code == 143
     assert "3 of 3 packets are looked up.\nRun the same command again" in ran.err
     rows = query_store("out.csv.db", "SELECT id, paket_durum FROM gonderim ORDER BY id")
@@ -93,7 +103,7 @@ def test_a_stream_waits_for_the_final_state(vairosms, panel):
     add_settling_packet(panel, 710, 0.3)
     add_settling_packet(panel, 711, 3600)
     write_ids([710, 52, 711, 9999, 710])
-    ran = vairosms("bulk", "ids", "-o", "-", "--wait", "--wait-timeout", 4)
+    ran = vairosms("bulk", "ids", "-o", "-", "--wait", "--wait-timeout", 2.5)
     assert ran.code == 1
     rows = [json.loads(line) for line in ran.out.splitlines()]
     assert {row["line"]: row["gonderim"] and row["gonderim"]["paket_durum"] for row in rows} == {

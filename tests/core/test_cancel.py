@@ -15,7 +15,7 @@ PATIENT = RetryPolicy(attempts=20, initial_delay=0.0005)
 
 @pytest.fixture
 async def panel():
-    async with SandboxPanel(KEY, fault_rate=0.2) as panel:
+    async with SandboxPanel(KEY, fault_rate=0.2, settle_time=1.0) as panel:
         yield panel
 
 

@@ -119,6 +119,7 @@ SITUATIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.looptime
 @pytest.mark.parametrize("end", [cancel, time_out, fail_in_a_sibling_task, close])
 @pytest.mark.parametrize(

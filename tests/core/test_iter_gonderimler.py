@@ -206,7 +206,7 @@ def test_iterators_that_outlive_the_event_loop_end_silently():
             SandboxPanel(KEY, latency=0.01) as panel,
             VairoSMSClient(KEY, base_url=panel.base_url) as client,
         ):
-            for _ in range(40):
+            for _ in range(10):
                 iterators.append(client.iter_gonderimler(range(1, 900)))
                 await anext(iterators[-1])
 

@@ -60,7 +60,11 @@ def echoing_responses(form, encoding="utf-8"):
 
 
 @pytest.mark.parametrize("place", echoing_responses(""))
-@pytest.mark.parametrize("form", KEY_FORMS, ids=ascii)
+@pytest.mark.parametrize(
+    "form",
+    [KEY, *(pytest.param(form, marks=pytest.mark.slow) for form in KEY_FORMS[1:])],
+    ids=map(ascii, KEY_FORMS),
+)
 @pytest.mark.usefixtures("no_key_in_logs")
 async def test_an_error_about_an_echoing_answer_does_not_show_the_key(place, form):
     async with raw_server(serve_bytes(echoing_responses(form)[place])) as base_url:
@@ -69,6 +73,7 @@ async def test_an_error_about_an_echoing_answer_does_not_show_the_key(place, for
 
 @pytest.mark.parametrize("place", echoing_responses(""))
 @pytest.mark.parametrize("form", [KEY, KEY.replace("ş", "%FE"), KEY.replace("ş", r"\\xfe")])
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_key_in_logs")
 async def test_an_error_about_a_windows_1254_answer_does_not_show_the_key(place, form):
     response = echoing_responses(form, "windows-1254")[place]

@@ -104,8 +104,8 @@ def test_finds_every_id_of_a_panel_with_a_capacity(count, cap, ideal, options):
 @pytest.mark.parametrize(
     ("rate", "burst", "latency"),
     [
-        pytest.param(50, 10, 0.0, id="50 per second, burst 10"),
-        pytest.param(50, 0, 0.0, id="50 per second"),
+        pytest.param(50, 10, 0.0, id="50 per second, burst 10", marks=pytest.mark.slow),
+        pytest.param(50, 0, 0.0, id="50 per second", marks=pytest.mark.slow),
         pytest.param(20, 0, 0.005, id="20 per second, 5 ms"),
         pytest.param(50, 5, 0.1, id="50 per second, 100 ms"),
         pytest.param(100, 20, 0.03, id="100 per second, burst 20, 30 ms", marks=pytest.mark.slow),

@@ -1,4 +1,4 @@
-"""Sentry, set up with README's recipe: no envelope has the key."""
+"""Sentry, set up with the guide's recipe: no envelope has the key."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.helpers import KEY, KEY_FORMS, ROOT, assert_no_key
-from tests.project.readme import snippet_with
+from tests.project.documents import block_with, page
 
 pytestmark = pytest.mark.slow
 
@@ -37,8 +37,8 @@ EXPECTED_PARTS = {
 
 @pytest.fixture
 def recipe():
-    """Return README's code that sets up Sentry."""
-    return snippet_with("sentry_sdk")
+    """Return the guide's code that sets up Sentry."""
+    return block_with(page("guides/observability.md"), "sentry_sdk")
 
 
 def envelopes_of_a_service(setup):

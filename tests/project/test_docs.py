@@ -10,10 +10,10 @@ import attrs
 import pytest
 
 import vairosms_async
-from tests.helpers import ROOT
+from tests.project.documents import DOCS
 from vairosms_async import cluster, sandbox
 
-REFERENCE = ROOT / "docs" / "index.rst"
+REFERENCE = "\n".join(path.read_text("utf-8") for path in DOCS.glob("api/*.md"))
 PUBLIC = {
     f"{module.__name__}.{name}": getattr(module, name)
     for module in (vairosms_async, sandbox, cluster)
@@ -96,7 +96,12 @@ def test_documents_the_attributes_of_an_error(name):
 @pytest.mark.parametrize("name", PUBLIC)
 def test_the_reference_has_an_entry(name):
     module, _, short = name.rpartition(".")
-    reference = REFERENCE.read_text("utf-8")
-    by_name = re.search(rf"^\.\. auto\w+:: {short}$", reference, re.MULTILINE)
-    by_module = re.search(rf"^\.\. automodule:: {module}\n   :members:", reference, re.MULTILINE)
+    by_name = re.search(rf"^\.\. auto\w+:: {short}$", REFERENCE, re.MULTILINE)
+    by_module = re.search(rf"^\.\. automodule:: {module}\n   :members:", REFERENCE, re.MULTILINE)
     assert by_name or by_module
+
+
+def test_the_reference_lists_every_member_of_the_client():
+    members = [name for name in vars(vairosms_async.VairoSMSClient) if not name.startswith("_")]
+    listed = re.findall(r"^   \.\. auto(?:method|property):: (\w+)$", REFERENCE, re.MULTILINE)
+    assert sorted(listed) == sorted(members)

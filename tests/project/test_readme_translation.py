@@ -1,31 +1,18 @@
-"""README.md and README.tr.md say the same, and their links work."""
+"""README.md and README.tr.md say the same, and their badges are true."""
 
 import re
+import tomllib
 
 import pytest
 
 from tests.helpers import ROOT
-from tests.project.readme import README, TURKISH, blocks
+from tests.project.documents import README, TURKISH, blocks, headings, link_targets, without_code
 
 
-def without_code(text):
-    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
-
-
-def headings(text):
-    """Return the level (``"##"``) and the title of each heading."""
-    return re.findall(r"^(#+) (.+)$", without_code(text), re.MULTILINE)
-
-
-def lines_without_comments(block):
-    """Return the lines of a code block without comments, which are translated."""
-    return [re.sub(r"(^|\s+)#.*", "", line) for line in block.splitlines()]
-
-
-def link_targets(text):
-    """Return the targets of links and pictures, without links to the text's own headings."""
-    targets = re.findall(r"\]\(([^)]+)\)", text)
-    return sorted(target for target in targets if not target.startswith("#"))
+def lines_to_compare(block):
+    """Return the lines of a code block without what is translated: comments and output."""
+    lines = [re.sub(r"(^|\s+)#.*", "", line) for line in block.splitlines()]
+    return [line for line in lines if line.startswith("$")] if block.startswith("$") else lines
 
 
 def quoted_names(text):
@@ -47,8 +34,8 @@ def test_both_have_the_same_sections():
 
 def test_both_have_the_same_code():
     english, turkish = blocks(README), blocks(TURKISH)
-    assert list(map(lines_without_comments, english)) == list(map(lines_without_comments, turkish))
-    assert len(english) >= 20
+    assert list(map(lines_to_compare, english)) == list(map(lines_to_compare, turkish))
+    assert len(english) >= 8
 
 
 @pytest.mark.parametrize(
@@ -64,20 +51,37 @@ def test_both_name_the_same_things():
 
 
 def test_both_link_to_the_same_targets():
-    english, turkish = (
-        [target.replace("README.tr.md", "README.md") for target in link_targets(text)]
-        for text in (README, TURKISH)
-    )
-    assert english == turkish
+    def outside(text):
+        """Return the targets without anchors of the same page, which are translated."""
+        return sorted(target for target in link_targets(text) if not target.startswith("#"))
+
+    translations = {
+        "README.md": "README.tr.md",
+        "docs/tr/hizli-baslangic.md": "docs/guides/quickstart.md",
+        "docs/tr/komut.md": "docs/guides/command.md",
+        "docs/tr/hatalar.md": "docs/guides/errors-and-retries.md",
+    }
+    turkish = [translations.get(target, target) for target in outside(TURKISH)]
+    assert sorted(turkish) == outside(README)
+
+
+def test_both_are_short():
+    english, turkish = (text.count("\n") for text in (README, TURKISH))
+    assert turkish <= english <= 180
 
 
 @pytest.mark.parametrize("text", [README, TURKISH], ids=["English", "Turkish"])
-def test_links_within_the_project_have_a_target(text):
-    anchors = {
-        re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for _, title in headings(text)
-    }
-    for target in re.findall(r"\]\(([^)]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in anchors
-        elif not target.startswith("https://"):
-            assert (ROOT / target.partition("#")[0]).exists(), target
+def test_badges_are_true(text):
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    classifiers = "\n".join(pyproject["project"]["classifiers"])
+    pythons = re.findall(r"Python :: (3\.\d+)$", classifiers, re.MULTILINE)
+    badges = re.findall(r"badge/(.+)-\w+\)$", text, re.MULTILINE)
+    assert badges == [
+        f"python-{'_%7C_'.join(pythons)}",
+        "types-mypy_and_pyright,_strict",
+        "coverage-100_%25",
+        f"licence-{pyproject['project']['license']}",
+    ]
+    assert pyproject["tool"]["mypy"]["strict"] is True
+    assert pyproject["tool"]["pyright"]["typeCheckingMode"] == "strict"
+    assert pyproject["tool"]["coverage"]["report"]["fail_under"] == 100

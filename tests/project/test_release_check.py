@@ -25,15 +25,20 @@ CHANGELOG = """\
 [0.2.0]: https://example.com/0.2.0
 """
 
+PYPROJECT = '[project]\nurls = { Source = "https://example.com" }\n'
+
 
 @pytest.fixture
 def release_check(tmp_path):
-    """Run the check in a project of two files. Return its exit code, stdout and stderr."""
+    """Run the check in a project of three files. Return its exit code, stdout and stderr."""
 
-    def run(tag, *args, changelog=CHANGELOG, version='__version__ = "0.2.0"\n'):
+    def run(
+        tag, *args, changelog=CHANGELOG, version='__version__ = "0.2.0"\n', pyproject=PYPROJECT
+    ):
         (tmp_path / "vairosms_async").mkdir()
         (tmp_path / "vairosms_async" / "_version.py").write_text(version, "utf-8")
         (tmp_path / "CHANGELOG.md").write_text(changelog, "utf-8")
+        (tmp_path / "pyproject.toml").write_text(pyproject, "utf-8")
         script = GITHUB / "release_check.py"
         done = subprocess.run(
             [sys.executable, script, tag, "--root", tmp_path, *args],
@@ -57,6 +62,12 @@ def test_notes_are_the_section_of_the_version(release_check):
 def test_notes_of_the_last_section_omit_link_definitions(release_check):
     changelog = "## [0.2.0] - 2026-11-24\n\n- x\n\n[0.2.0]: https://example.com/0.2.0\n"
     assert release_check("v0.2.0", "--notes", changelog=changelog) == (0, "- x\n", "")
+
+
+def test_rejects_a_project_without_an_address(release_check):
+    code, _, problems = release_check("v0.2.0", pyproject="[project]\n")
+    assert code == 1
+    assert "project.urls.Source" in problems
 
 
 @pytest.mark.parametrize("tag", ["v0.2.1", "0.2.0", "v0.2.0.", "v0.2", "v0.1.0"])

@@ -9,8 +9,8 @@ import pytest
 
 from tests.helpers import ROOT
 from tests.platforms import linux
+from tests.project.documents import README, blocks
 from tests.project.github import WORKFLOWS, file_name, load_yaml, workflow_steps
-from tests.project.readme import README, blocks
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 CI_RUN = ROOT / ".ci" / "run"
