@@ -37,14 +37,16 @@ class Deadlines:
         """End every wait now. Its block raises TimeoutError."""
         self.ends = dict.fromkeys(self.ends, -math.inf)
         # Not at once, since the task that calls this may be in one of the waits.
-        self.loop.call_soon(self._expire_due)
+        self.loop.call_soon(self._expire_due, self.loop.time())
 
     def _on_timer(self) -> None:
+        # asyncio may call this up to one tick of its clock before `timer_at`.
+        now = max(self.loop.time(), self.timer_at)
         # After a delay of the loop, answers that have arrived in time must be handled first.
-        self.loop.call_soon(self._expire_due)
+        self.loop.call_soon(self._expire_due, now)
 
-    def _expire_due(self) -> None:
-        now, earliest = self.loop.time(), math.inf
+    def _expire_due(self, now: float) -> None:
+        earliest = math.inf
         for wait, end in self.ends.items():
             if end <= now:
                 wait.expire()

@@ -58,6 +58,14 @@ async def test_deadlines_that_are_met_share_a_timer(monkeypatch):
     assert timers == [began + 30.0, began + 59.5]
 
 
+async def test_a_timer_that_fires_before_the_clock_has_reached_it_expires_its_wait(monkeypatch):
+    """The loop's clock has ticks, and asyncio also runs the timers of the tick that follows."""
+    loop = asyncio.get_running_loop()
+    deadlines, call_at = Deadlines(loop), loop.call_at
+    monkeypatch.setattr(loop, "call_at", lambda when, *args, **k: call_at(when - 0.25, *args, **k))
+    assert await sleep_within(deadlines, 0.75, 10.0) == ("timed out", 0.5)
+
+
 async def test_expire_all_also_ends_waits_without_a_limit():
     deadlines = Deadlines(asyncio.get_running_loop())
     waits = [asyncio.create_task(sleep_within(deadlines, limit)) for limit in (None, 30.0, None)]
