@@ -165,9 +165,9 @@ class Bulk:
 
     def _ids_to_ask(self, store: Store, rows: Input) -> "array[int]":
         store.want(rows.ids())
-        wanted = store.wanted()
-        to_ask = wanted if self.fresh else store.unsettled()
-        self._packets, self._settled = len(wanted), len(wanted) - len(to_ask)
+        to_ask = store.wanted() if self.fresh else store.unsettled()
+        self._packets = store.count()
+        self._settled = self._packets - len(to_ask)
         self._has_begun = True
         return array("q") if self.offline else to_ask
 
