@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,5 +140,5 @@ def test_each_line_of_out_belongs_to_its_row(tmp_path_factory, packets):
     lines = [json.loads(line) for line in out.read_bytes().splitlines()]
     assert [line["line"] for line in lines] == list(range(1, len(ids) + 1))
     assert [line["id"] for line in lines] == ids
-    found = [FINISHED if packets[n] == "found" else None for n in ids]
+    found = [attrs.evolve(FINISHED, id=n) if packets[n] == "found" else None for n in ids]
     assert [line["gonderim"] and gonderim_from_dict(line["gonderim"]) for line in lines] == found

@@ -17,7 +17,7 @@ from .inputs import Input, InputError, read_input
 from .known import StoreError
 from .lookups import LookUp, Lookups, Sink
 from .outputs import FORMATS, Format, OutputError, check_output, write_output
-from .settings import base_url, check_settings, open_client
+from .settings import base_url, check_settings, contains_key, open_client
 from .signals import (
     ALL_FOUND,
     NOT_STARTED,
@@ -117,7 +117,13 @@ class Bulk:
                 check_scheduler(self.scheduler)
         with ExitStack() as stack:
             rows = stack.enter_context(
-                read_input(self.file, column=self.column, sheet=self.sheet, encoding=self.encoding)
+                read_input(
+                    self.file,
+                    column=self.column,
+                    sheet=self.sheet,
+                    encoding=self.encoding,
+                    has_secret=contains_key,
+                )
             )
             if format_ is not None:
                 check_output(self.out, format_, rows)

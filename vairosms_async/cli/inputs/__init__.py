@@ -6,7 +6,7 @@ during the run do not matter.
 
 import pickle
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -19,6 +19,8 @@ from .workbook import SIGNATURES, read_workbook
 
 __all__ = ["Cell", "Input", "InputError", "Row", "printable", "read_input"]
 
+HasSecret = Callable[[bytes], bool]
+
 _ROWS_PER_BATCH = 200
 """Rows that are written to the temporary file together. More are no faster."""
 
@@ -29,6 +31,7 @@ class Input:
     Args:
         table: The header and the rows.
         is_typed: As the attribute.
+        has_secret: Whether some bytes contain a secret. FILE must have none.
 
     Attributes:
         columns: The header, as wide as the widest row; ``("id",)`` for a text FILE.
@@ -38,7 +41,12 @@ class Input:
         is_typed: Whether cells have types, as in a workbook. In text and CSV each cell is a str.
     """
 
-    def __init__(self, table: Table, *, is_typed: bool) -> None:
+    def __init__(
+        self, table: Table, *, is_typed: bool, has_secret: HasSecret = lambda _: False
+    ) -> None:
+        if has_secret("\n".join(table.columns).encode(errors="surrogatepass")):
+            raise InputError("its header contains the API key. Remove the key")
+        self._has_secret = has_secret
         self.is_typed: bool = is_typed
         self.total: int = 0
         self.bad_rows: int = 0
@@ -83,8 +91,10 @@ class Input:
             if bad_rows and self.first_bad_row is None:
                 self.first_bad_row = Row(*bad_rows[0])
             width = max(width, *(len(cells) for _, cells, _, _, _ in batch))
+            data = pickle.dumps(batch)
+            self._check_has_no_secret(batch, data)
             try:
-                pickle.dump(batch, self._spool)
+                self._spool.write(data)
                 self._spool.flush()
             except OSError as exc:
                 raise InputError(
@@ -92,6 +102,13 @@ class Input:
                     "to another folder"
                 ) from None
         return width
+
+    def _check_has_no_secret(self, batch: list[RowFields], data: bytes) -> None:
+        if not self._has_secret(data):  # one search per batch, because one per cell is slow
+            return
+        for line, cells, _, _, _ in batch:
+            if any(self._has_secret(str(cell).encode(errors="surrogatepass")) for cell in cells):
+                raise InputError(f"row {line} contains the API key. Remove the key")
 
     def _batches(self) -> Iterator[list[RowFields]]:
         position, rows_left = 0, self.total
@@ -104,7 +121,12 @@ class Input:
 
 
 def read_input(
-    file: str, *, column: str | None = None, sheet: str | None = None, encoding: str | None = None
+    file: str,
+    *,
+    column: str | None = None,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    has_secret: HasSecret = lambda _: False,
 ) -> Input:
     """Read all of FILE into a temporary file.
 
@@ -115,9 +137,11 @@ def read_input(
         sheet: The sheet of a workbook. None: the first.
         encoding: The encoding of text and CSV. None: UTF-8, or UTF-16 if FILE starts with its mark;
             bytes that are not UTF-8 are read as windows-1254.
+        has_secret: Whether some bytes contain the API key. FILE is refused then, because OUT would
+            contain the key too.
 
     Raises:
-        InputError: FILE cannot be read, or has no such column or sheet.
+        InputError: FILE cannot be read, has no such column or sheet, or contains the key.
     """
     try:
         with _open(file) as stream:
@@ -127,7 +151,7 @@ def read_input(
                 table = read_workbook(head + stream.read(), column, sheet)
             else:
                 table = _read_text(decode_lines(head, stream, encoding), column, sheet)
-            return Input(table, is_typed=is_workbook)
+            return Input(table, is_typed=is_workbook, has_secret=has_secret)
     except OSError as exc:
         reason = exc.strerror or str(exc)
     except UnicodeError:  # some encodings cannot replace what they cannot read
