@@ -104,7 +104,8 @@ class Known(NamedTuple):
             StoreError: Another program has changed the record.
         """
         log = self._read_json(self.log)
-        mesaj = log.get("mesaj") if isinstance(log, dict) else None
+        fields = cast("dict[str, Any]", log) if isinstance(log, dict) else {}
+        mesaj = fields.get("mesaj")
         return GonderimLog(mesaj=mesaj if isinstance(mesaj, str) else None)
 
     def _read_json(self, text: str | None) -> Any:

@@ -36,16 +36,14 @@ def write_csv(file: BinaryIO, input_: Input, results: Iterable[tuple[Row, Known 
         text.write("\ufeff")  # not with the codec utf-8-sig, which takes four times as long
         writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
         writer.writerow(map(_write_text, header(input_.columns)))
-        writer.writerows(_rows(input_, results))
+        writer.writerows(_rows(len(input_.columns), results))
     finally:
         text.detach()
 
 
-def _rows(input_: Input, results: Iterable[tuple[Row, Known | None]]) -> Iterator[list[Any]]:
-    width = len(input_.columns)
-    write: Callable[[Any], str] = write_cell if input_.is_typed else _write_text
+def _rows(width: int, results: Iterable[tuple[Row, Known | None]]) -> Iterator[list[Any]]:
     for row, known in results:
-        cells: list[Any] = [*map(write, row.cells)]
+        cells: list[Any] = [_WRITERS[type(cell)](cell) for cell in row.cells]
         if len(cells) < width:
             cells += (None,) * (width - len(cells))
         stored = known and _write_stored(known)
