@@ -170,7 +170,7 @@ class Bulk:
             )
 
     def _ids_to_ask(self, store: Store, rows: Input) -> "array[int]":
-        store.want(rows.ids())
+        store.want(rows.ids)
         to_ask = store.wanted() if self.fresh else store.unsettled()
         self._packets = store.count()
         self._settled = self._packets - len(to_ask)

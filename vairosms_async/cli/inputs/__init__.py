@@ -6,6 +6,7 @@ during the run do not matter.
 
 import pickle
 import tempfile
+from array import array
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -35,6 +36,7 @@ class Input:
 
     Attributes:
         columns: The header, as wide as the widest row; ``("id",)`` for a text FILE.
+        ids: The ids in FILE's order. An id that FILE has twice comes twice.
         total: Number of rows, with those that have no id.
         bad_rows: Number of rows with a `Row.problem`.
         first_bad_row: The first of them, or None.
@@ -48,6 +50,7 @@ class Input:
             raise InputError("its header contains the API key. Remove the key")
         self._has_secret = has_secret
         self.is_typed: bool = is_typed
+        self.ids: array[int] = array("q")
         self.total: int = 0
         self.bad_rows: int = 0
         self.first_bad_row: Row | None = None
@@ -74,18 +77,12 @@ class Input:
         for batch in self._batches():
             yield from map(Row._make, batch)
 
-    def ids(self) -> Iterator[int]:
-        """Iterate over the ids in FILE's order. An id that FILE has twice comes twice."""
-        for batch in self._batches():
-            for _, _, gonderim_id, _, _ in batch:
-                if gonderim_id is not None:
-                    yield gonderim_id
-
     def _write(self, rows: Iterator[RowFields]) -> int:
         """Write all rows to the temporary file. Return the number of cells of the widest."""
         width = 0
         while batch := list(islice(rows, _ROWS_PER_BATCH)):
             self.total += len(batch)
+            self.ids.extend(id for _, _, id, _, _ in batch if id is not None)
             bad_rows = [fields for fields in batch if fields[-1] is not None]
             self.bad_rows += len(bad_rows)
             if bad_rows and self.first_bad_row is None:
