@@ -206,6 +206,14 @@ def test_a_file_that_contains_the_api_key_is_refused(vairosms, panel, text, wher
     assert Path("out.csv").read_bytes() == before
 
 
+def test_the_key_in_file_reaches_no_other_file_and_no_terminal(vairosms, folder):
+    """The runner checks the terminal."""
+    Path("ids").write_text(f"52\n{KEY}\n", "utf-8")
+    ran = vairosms("bulk", "ids", "-o", "out.jsonl")
+    assert (ran.code, ran.out) == (2, "")
+    assert [path.name for path in folder.iterdir()] == ["ids"]
+
+
 def test_a_key_of_few_characters_may_stand_in_file(vairosms, monkeypatch):
     """It is that of a test panel, and can be a word of the sheet."""
     monkeypatch.setenv("VAIROSMS_API_KEY", "test")
