@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import frozen
 
@@ -16,8 +16,7 @@ class InputError(Exception):
     """FILE cannot be read as the options say. The message is one line."""
 
 
-@frozen
-class Row:
+class Row(NamedTuple):
     """One row of FILE.
 
     Attributes:
