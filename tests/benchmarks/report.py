@@ -121,7 +121,8 @@ def _footer(results: Results) -> str:
 
 def _contender_rows(results: Results) -> Iterator[str]:
     lookups, growth = results["lookups"], results["growth"]
-    yield "| | CPU a lookup | with uvloop | memory: 10,000 ids | 1,000,000 ids |"
+    cpu = "CPU per lookup, aiohttp by hand = 1.00"
+    yield f"| | {cpu} | with uvloop | memory: 10,000 ids | 1,000,000 ids |"
     yield "|---|---|---|---|---|"
     for name, words in _measured(results).items():
         cells = [words]
@@ -154,8 +155,8 @@ def _other_rows(results: Results) -> Iterator[str]:
         )
         yield f"| Reading the answer about {words} | {times} |"
     yield f"| `import vairosms_async`, of `import aiohttp` | {_spread(imports)} |"
-    words = f"{_spread(malloc['mapped'])}, as it falls {_spread(malloc['as it falls'])}"
-    yield f"| CPU a lookup, of what it is while glibc maps each read buffer | {words} |"
+    words = f"{_spread(malloc['mapped'])}, if it maps some of them {_spread(malloc['as it falls'])}"
+    yield f"| CPU per lookup, of the cost if glibc maps each read buffer | {words} |"
     speeds = ", ".join(
         f"{name} {cluster[name]['speed_up']:.2f}" for name in ("one worker", "two workers")
     )
@@ -192,7 +193,7 @@ def plot(folder: Path, results: Results) -> None:
     cost.set_xscale("log")
     cost.set_xlim(0.5, 100)
     cost.axvline(1, color="#888888", lw=0.8, ls=":")
-    cost.set_title("CPU a lookup, aiohttp by hand = 1")
+    cost.set_title("CPU per lookup, aiohttp by hand = 1.00")
 
     counts = sorted(map(int, results["growth"]))
     for name in ("aiohttp", "workers", "gather", "iter"):
@@ -204,7 +205,7 @@ def plot(folder: Path, results: Results) -> None:
     memory.set_title("Peak memory")
     share.set(xscale="log", xlabel="ids", ylabel="µs")
     share.set_ylim(bottom=0)
-    share.set_title("CPU a lookup, by the number of ids")
+    share.set_title("CPU per lookup, by the number of ids")
     memory.legend(frameon=False)
     for axes in (cost, memory, share):
         axes.spines[["top", "right"]].set_visible(False)

@@ -16,8 +16,9 @@ def test_both_readmes_show_the_stored_results():
 
 
 def test_the_site_shows_all_stored_results():
-    table = (RESULTS / "table.md").read_text("utf-8")
-    assert table == report.table(report.read(RESULTS)) + "\n"
+    results = report.read(RESULTS)
+    assert (RESULTS / "table.md").read_text("utf-8") == report.table(results) + "\n"
+    assert (RESULTS / "breakdown.md").read_text("utf-8") == report.breakdown(results) + "\n"
 
 
 def test_the_turkish_table_has_no_english_words():
