@@ -152,7 +152,7 @@ async def _attempt(
         if seconds := shared.pause_remaining():
             await shared.sleep(seconds)
             continue
-        if not pace.slots.take():
+        if not pace.slots.take():  # usually a slot is free, and `acquire` is slow
             await pace.slots.acquire()
         try:
             if pace.is_spaced:

@@ -151,12 +151,10 @@ class Shared:
         self._ensure_open()  # the client may have been closed while the lookup waited for a slot
         if self._transport is None:
             session = self._session or open_session(self.max_concurrency)
-            # Closing the client does not interrupt requests of the caller's session.
-            deadlines = (
-                self.interruptible
-                if self._session is None
-                else Deadlines(asyncio.get_running_loop())
-            )
+            deadlines = self.interruptible
+            if self._session is not None:
+                # Closing the client does not interrupt requests of the caller's session.
+                deadlines = Deadlines(asyncio.get_running_loop())
             self._transport = Transport(self.endpoint, session, deadlines)
         if self._transport.session.closed:
             raise RuntimeError("your aiohttp session is closed: close it after the last lookup")

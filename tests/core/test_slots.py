@@ -14,6 +14,25 @@ async def take_all(slots):
     return taken
 
 
+async def test_takes_free_slots_without_waiting():
+    slots = Slots(2)
+    assert [slots.take(), slots.take(), slots.take()] == [True, True, False]
+    assert slots.used == 2
+    slots.release()
+    assert slots.take()
+
+
+async def test_leaves_a_free_slot_to_the_lookup_that_waits():
+    slots = Slots(1)
+    assert slots.take()
+    waiting = asyncio.ensure_future(slots.acquire())
+    await asyncio.sleep(0)
+    slots.release()
+    assert not slots.take()
+    assert await waiting
+    assert slots.used == 1
+
+
 async def test_a_larger_size_wakes_lookups_that_wait():
     slots = Slots(1)
     await slots.acquire()
