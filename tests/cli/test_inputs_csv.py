@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from tests.cli.reading import ids_and_problems, read_bytes
 from vairosms_async.cli.inputs import InputError
-from vairosms_async.cli.inputs.csv import MAX_QUOTED_LINES, read_csv
+from vairosms_async.cli.inputs.csv import MAX_QUOTED_LINES, read_text
 
 UNREADABLE = "the row cannot be read: is a quote not closed?"
 
 
 def columns_of(text, column):
-    return read_csv(iter(text.splitlines()), column).columns
+    return read_text(iter(text.splitlines()), column, 0).columns
 
 
 @pytest.mark.parametrize("size", [None, 1, 7], ids=["one read", "1 byte", "7 bytes"])

@@ -102,7 +102,12 @@ again.""",
 )  # fmt: skip
 @click.option(
     "--column", metavar="NAME",
-    help="The column of the ids in a CSV file or a workbook: its name, or its number from 1.",
+    help="The column of the ids in a CSV file or a workbook: its name, or its number from 1. "
+    "Required if there are several.",
+)  # fmt: skip
+@click.option(
+    "--skip-rows", metavar="NUMBER", type=click.IntRange(min=0), default=0, show_default=True,
+    help="Number of rows above the header, such as a title. In text and CSV, rows are lines.",
 )  # fmt: skip
 @click.option("--sheet", metavar="NAME", help="The sheet of a workbook. Default: the first.")
 @click.option(
@@ -159,6 +164,7 @@ def bulk(
     file: str,
     out: str,
     column: str | None,
+    skip_rows: int,
     sheet: str | None,
     encoding: str | None,
     store: str | None,
@@ -188,6 +194,7 @@ def bulk(
         file=file,
         out=out,
         column=column,
+        skip_rows=skip_rows,
         sheet=sheet,
         encoding=encoding,
         store=store,

@@ -28,7 +28,7 @@ from .signals import (
     printable,
     say,
 )
-from .store import Store
+from .store import Store, Summary
 from .stream import Stream, is_stream
 
 
@@ -41,6 +41,7 @@ class Bulk:
     out: str
     store: str | None
     column: str | None
+    skip_rows: int
     sheet: str | None
     encoding: str | None
     fresh: bool
@@ -117,7 +118,13 @@ class Bulk:
                 check_scheduler(self.scheduler)
         with ExitStack() as stack:
             rows = stack.enter_context(
-                read_input(self.file, column=self.column, sheet=self.sheet, encoding=self.encoding)
+                read_input(
+                    self.file,
+                    column=self.column,
+                    sheet=self.sheet,
+                    encoding=self.encoding,
+                    skip_rows=self.skip_rows,
+                )
             )
             if format_ is not None:
                 check_output(self.out, format_, rows)
@@ -236,6 +243,8 @@ class Bulk:
                 notes.insert(
                     0, f"{counted(self._settled, 'packet')} known to be final, not asked for"
                 )
+            if example := _example_of_failure(rows, store, summary):
+                notes.insert(0, example)
             if not is_stream(self.out):
                 notes.append(f"Results: {self.out}")
             title = f"Checked {counted(rows.total, 'row')} {pace}"
@@ -249,6 +258,22 @@ class Bulk:
             )
         has_failures = summary.errors or summary.unknown or rows.bad_rows
         return SOME_FAILED if has_failures else ALL_FOUND
+
+
+def _example_of_failure(rows: Input, store: Store, summary: Summary) -> str | None:
+    """Return the text of one failure if nothing but failures happened."""
+    row = rows.first_bad_row
+    if row is not None and not summary.packets:
+        return (
+            f"No row has a packet id. For example, row {row.line} has {row.text!r}: {row.problem}"
+        )
+    if summary.errors and not (summary.states or summary.unknown):
+        examples = [
+            kind.example for kind in summary.errors.values() if isinstance(kind.example, int)
+        ]
+        [known] = store.known(examples[:1]).values()
+        return f"No packet was found. For example: {known.error_message}"
+    return None
 
 
 def _format(out: str) -> Format:

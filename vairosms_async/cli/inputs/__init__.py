@@ -11,10 +11,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from .csv import read_csv
+from . import messages
+from .csv import read_text
 from .ids import read_rows
+from .kinds import check_is_list
 from .rows import Cell, InputError, Row, RowFields, Table, printable
-from .text import decode_lines, read_ids
+from .text import HEAD, decode_lines
 from .workbook import SIGNATURES, read_workbook
 
 __all__ = ["Cell", "Input", "InputError", "Row", "printable", "read_input"]
@@ -89,8 +91,7 @@ class Input:
                 self._spool.flush()
             except OSError as exc:
                 raise InputError(
-                    f"no room for its rows in {tempfile.gettempdir()}: {exc.strerror}. Set TMPDIR "
-                    "to another folder"
+                    messages.NO_ROOM.format(folder=tempfile.gettempdir(), error=exc.strerror)
                 ) from None
         return width
 
@@ -105,45 +106,48 @@ class Input:
 
 
 def read_input(
-    file: str, *, column: str | None = None, sheet: str | None = None, encoding: str | None = None
+    file: str,
+    *,
+    column: str | None = None,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    skip_rows: int = 0,
 ) -> Input:
     """Read all of FILE into a temporary file.
 
     Args:
         file: The path; ``-`` is stdin. A workbook is recognized by its first bytes.
-        column: The column of the ids, by name or by number from 1. None: a text file has one id per
-            line, and a workbook has one column.
+        column: The column of the ids, by name or by number from 1. None: FILE has one column.
         sheet: The sheet of a workbook. None: the first.
-        encoding: The encoding of text and CSV. None: UTF-8, or UTF-16 if FILE starts with its mark;
-            bytes that are not UTF-8 are read as windows-1254.
+        encoding: The encoding of text and CSV. None: UTF-8, or UTF-16 if FILE starts with its mark
+            or looks like it; bytes that are not UTF-8 are read as windows-1254.
+        skip_rows: Number of rows above the header. In text and CSV, rows are lines.
 
     Raises:
-        InputError: FILE cannot be read, or has no such column or sheet.
+        InputError: FILE cannot be read, has no such column or sheet, or has several columns and
+            `column` is None.
     """
     try:
         with _open(file) as stream:
-            head = stream.read(8)
+            head = stream.read(HEAD)
             is_workbook = head.startswith(SIGNATURES)
             if is_workbook:
-                table = read_workbook(head + stream.read(), column, sheet)
+                table = read_workbook(head + stream.read(), column, sheet, skip_rows)
             else:
-                table = _read_text(decode_lines(head, stream, encoding), column, sheet)
+                check_is_list(head)
+                if sheet is not None:
+                    raise InputError(messages.NO_SHEETS)
+                table = read_text(decode_lines(head, stream, encoding), column, skip_rows)
             return Input(table, is_typed=is_workbook)
     except OSError as exc:
         reason = exc.strerror or str(exc)
     except UnicodeError:  # some encodings cannot replace what they cannot read
-        reason = f"it is not in {encoding}"
+        reason = messages.OTHER_ENCODING.format(encoding=encoding)
     except InputError as exc:
         reason = str(exc)
     name = "stdin" if file == "-" else printable(file)
-    raise InputError(f"Cannot read {name}: {reason}")
+    raise InputError(messages.CANNOT_READ.format(file=name, reason=reason))
 
 
 def _open(file: str) -> BinaryIO:
     return open(0, "rb", closefd=False) if file == "-" else Path(file).open("rb")
-
-
-def _read_text(lines: Iterator[str], column: str | None, sheet: str | None) -> Table:
-    if sheet is not None:
-        raise InputError("it is not a workbook, so it has no sheets. Leave out --sheet")
-    return read_ids(lines) if column is None else read_csv(lines, column)
