@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Self
 from . import messages
 from .csv import read_text
 from .ids import read_rows
-from .kinds import check_is_list
+from .kinds import check_is_text
 from .rows import Cell, InputError, Row, RowFields, Table, printable
 from .text import HEAD, decode_lines
 from .workbook import SIGNATURES, read_workbook
@@ -134,9 +134,7 @@ def read_input(
             if is_workbook:
                 table = read_workbook(head + stream.read(), column, sheet, skip_rows)
             else:
-                check_is_list(head)
-                if sheet is not None:
-                    raise InputError(messages.NO_SHEETS)
+                check_is_text(head, sheet)
                 table = read_text(decode_lines(head, stream, encoding), column, skip_rows)
             return Input(table, is_typed=is_workbook)
     except OSError as exc:

@@ -97,7 +97,7 @@ def check_is_not_one_line(rows: Sequence[SampleRow]) -> None:
     if len(rows) == 1:
         cells = rows[0][1]
         line = " ".join("" if cell is None else str(cell) for cell in cells)
-        if _SEVERAL_IDS.fullmatch(visible(line)):
+        if _SEVERAL_IDS.fullmatch(visible(line).strip("[](){}")):
             raise InputError(messages.ONE_LINE)
 
 

@@ -84,10 +84,12 @@ def _table(
         columns = tuple(cells)
     else:
         columns = numbered(len(cells))
-    return Table(columns, column or str(index + 1), index, _rows(parser, delimiter))
+    return Table(
+        columns, column or str(index + 1), index, _rows(parser, delimiter, index, len(cells))
+    )
 
 
-def _rows(parser: "_Parser", delimiter: str) -> Iterator[RawRow]:
+def _rows(parser: "_Parser", delimiter: str, index: int, width: int) -> Iterator[RawRow]:
     while (line := parser.peek()) is not None:
         number = parser.number
         # Most rows have no quote. The csv module takes several times as long for them.
@@ -95,6 +97,9 @@ def _rows(parser: "_Parser", delimiter: str) -> Iterator[RawRow]:
         parser.skip(length)
         if cells is None:
             yield number, [line], messages.UNREADABLE_ROW
+        elif len(cells) > width and index and not all(map(is_blank, cells[width:])):
+            # In "1,50,52" below "tutar,id", the second cell is no id.
+            yield number, cells, messages.TOO_LONG
         else:
             yield number, cells, None
 

@@ -28,7 +28,7 @@ def read_rows(table: Table) -> Iterator[RowFields]:
         gonderim_id: int | None = None
         problem = unreadable
         if unreadable is not None:
-            text = str(cells[0])
+            text = text or str(cells[0])
         elif text:
             # A sheet's number has 15 digits. What was entered can have more.
             is_rounded = isinstance(cell, float) and abs(cell) >= 10**15

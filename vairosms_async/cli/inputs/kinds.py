@@ -1,4 +1,4 @@
-"""Kinds of files that hold no list, recognized by their first bytes."""
+"""Kinds of files that are no text, recognized by their first bytes."""
 
 from typing import Final
 
@@ -22,10 +22,11 @@ _SIGNATURES: Final = {
 _WEB_PAGES: Final = (b"<!doctype", b"<html", b"<head", b"<meta", b"<table", b"<?xml")
 
 
-def check_is_list(head: bytes) -> None:
+def check_is_text(head: bytes, sheet: str | None) -> None:
     """Raise `InputError` if the first bytes are those of an archive, a PDF, an image or HTML.
 
-    Programs write HTML tables into files that they call .xls.
+    Programs write HTML tables into files that they call .xls. A sheet is an error, too, because
+    text has none.
     """
     for signature, message in _SIGNATURES.items():
         if head.startswith(signature):
@@ -35,3 +36,5 @@ def check_is_list(head: bytes) -> None:
         raise InputError(messages.IMAGE)
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_WEB_PAGES):
         raise InputError(messages.WEB_PAGE)
+    if sheet is not None:
+        raise InputError(messages.NO_SHEETS)

@@ -40,3 +40,6 @@ TOO_LARGE: Final = "the number is too large for a packet id (max {max_id})"
 UNREADABLE_ROW: Final = "the row cannot be read: is a quote not closed?"
 EMPTY: Final = "column {column} is empty"
 TOO_SHORT: Final = "the row has no column {column}"
+TOO_LONG: Final = (
+    "the row has more cells than the header: put cells that contain the delimiter in quotes"
+)
