@@ -26,10 +26,10 @@ def read_bytes(data, column=None, encoding=None, size=None, skip_rows=0):
         data: The bytes.
         column: The column of the ids; None for the only one.
         encoding: The encoding; None detects it.
-        size: Number of bytes per read after the first four; None for all.
+        size: Number of bytes per read after the first eight; None for all.
         skip_rows: Number of lines above the header.
     """
-    head = data if size is None else data[:4]
+    head = data if size is None else data[:8]
     lines = decode_lines(head, SmallChunks(data[len(head) :], size or -1), encoding)
     return list(read_rows(read_text(lines, column, skip_rows)))
 

@@ -152,8 +152,8 @@ def test_rejects_to_skip_more_lines_than_there_are():
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize(
     "text",
-    ["5", "52\n61\n", "Gönderim No\r\n52\r\n", "Şube;İl\n52;Iğdır\n"],
-    ids=["one digit", "ids", "header", "Turkish table"],
+    ["5", "52\n61\n", "Gönderim No\r\n52\r\n", "Şube;İl\n52;Iğdır\n", f"id\n52\n{'ş' * 900}\n"],
+    ids=["one digit", "ids", "header", "Turkish table", "many Turkish letters"],
 )
 def test_recognizes_utf_16_without_a_mark(text, encoding):
     expected = read_or_error(text.encode())

@@ -134,7 +134,8 @@ def read_input(
             if is_workbook:
                 table = read_workbook(head + stream.read(), column, sheet, skip_rows)
             else:
-                check_is_text(head, sheet)
+                check_is_text(head)
+                _check_has_no_sheets(sheet)
                 table = read_text(decode_lines(head, stream, encoding), column, skip_rows)
             return Input(table, is_typed=is_workbook)
     except OSError as exc:
@@ -149,3 +150,8 @@ def read_input(
 
 def _open(file: str) -> BinaryIO:
     return open(0, "rb", closefd=False) if file == "-" else Path(file).open("rb")
+
+
+def _check_has_no_sheets(sheet: str | None) -> None:
+    if sheet is not None:
+        raise InputError(messages.NO_SHEETS)

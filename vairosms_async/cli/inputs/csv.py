@@ -24,11 +24,11 @@ from .rows import Cell, InputError, RawRow, Table, is_blank, visible
 MAX_QUOTED_LINES: Final = 50
 """Lines that one row may span. A quote that stays open for longer is a mistake."""
 
-_NO_DELIMITER: Final = "\uffff"
-"""The delimiter of a table with one column."""
-
-_DELIMITERS: Final = (_NO_DELIMITER, "\t", ";", "|", ",")
+_DELIMITERS: Final = "\t;|,"
 """The rarer a delimiter is inside cells, the earlier it stands."""
+
+_NO_DELIMITER: Final = "\uffff"
+"""The delimiter of a table with one column: not a character of Unicode."""
 
 _EXCEL_DELIMITER = re.compile(r"\ufeff?sep=([;,\t|])\s*")
 
@@ -128,10 +128,11 @@ def _is_comment(header: Sequence[Cell], column: str | None) -> bool:
 
 def _find_delimiter(parser: "_Parser", column: str | None) -> str:
     """Return the delimiter with which the header has the column and the rows are the most even."""
-    samples = {delimiter: parser.sample(delimiter) for delimiter in _DELIMITERS}
-    # "52,0" is one number.
-    if all(is_number(line) for line in parser.ahead() if "," in line):
-        del samples[","]
+    samples = {_NO_DELIMITER: parser.sample(_NO_DELIMITER)}
+    for delimiter in _DELIMITERS:
+        # "52,0" is one number, and so is a tab before a number.
+        if any(delimiter in line and not is_number(line) for line in parser.ahead()):
+            samples[delimiter] = parser.sample(delimiter)
     if is_name(column):
         with_column = {
             delimiter: rows

@@ -22,11 +22,10 @@ _SIGNATURES: Final = {
 _WEB_PAGES: Final = (b"<!doctype", b"<html", b"<head", b"<meta", b"<table", b"<?xml")
 
 
-def check_is_text(head: bytes, sheet: str | None) -> None:
+def check_is_text(head: bytes) -> None:
     """Raise `InputError` if the first bytes are those of an archive, a PDF, an image or HTML.
 
-    Programs write HTML tables into files that they call .xls. A sheet is an error, too, because
-    text has none.
+    Programs write HTML tables into files that they call .xls.
     """
     for signature, message in _SIGNATURES.items():
         if head.startswith(signature):
@@ -36,5 +35,3 @@ def check_is_text(head: bytes, sheet: str | None) -> None:
         raise InputError(messages.IMAGE)
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_WEB_PAGES):
         raise InputError(messages.WEB_PAGE)
-    if sheet is not None:
-        raise InputError(messages.NO_SHEETS)

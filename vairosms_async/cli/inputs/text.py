@@ -12,7 +12,7 @@ MAX_LINE: Final = 1 << 20
 """Maximum line length kept in memory, in characters. Longer lines are truncated."""
 
 HEAD: Final = 1 << 10
-"""Number of bytes that decide about the encoding."""
+"""Number of bytes that decide about the kind of FILE and its encoding."""
 
 _CHUNK = 1 << 16
 _MARKS = {
@@ -27,7 +27,7 @@ def decode_lines(head: bytes, stream: BinaryIO, encoding: str | None) -> Iterato
     """Decode bytes into lines, without their ends.
 
     Args:
-        head: The first bytes, at least `HEAD` if there are so many.
+        head: The first bytes, at least 8 if there are so many.
         stream: The bytes after them.
         encoding: The encoding. None: UTF-8, or UTF-16 or UTF-32 if the bytes start with a mark or
             look like UTF-16; bytes that are not UTF-8 are read as windows-1254.
@@ -70,12 +70,13 @@ def _detect_utf_16_or_32(head: bytes) -> str | None:
     for mark, encoding in _MARKS.items():
         if head.startswith(mark):
             return encoding
-    # Every other byte of UTF-16 is 0 for most letters, and for all digits.
-    zeros_first, zeros_last = head[::2].count(0), head[1::2].count(0)
-    most = max(len(head) // 4, 1)
-    if zeros_last >= most and not zeros_first:
+    # In UTF-16, one of the two bytes of a digit and of most letters is 0.
+    start = head[:8]
+    zeros_first, zeros_last = start[::2].count(0), start[1::2].count(0)
+    half = max(len(start) // 4, 1)
+    if zeros_last >= half and not zeros_first:
         return "utf-16-le"
-    if zeros_first >= most and not zeros_last:
+    if zeros_first >= half and not zeros_last:
         return "utf-16-be"
     return None
 
