@@ -10,7 +10,6 @@ scheduler. Key and pad are sent separately, because Dask logs a pickle that a wo
 
 import codecs
 import os
-import stat
 from collections.abc import AsyncGenerator, Iterator
 from datetime import tzinfo
 from pathlib import Path
@@ -145,7 +144,7 @@ def bulk_check(
 
 def _check_file(path: Path) -> None:
     """Raise an error if a file does not exist, or is certainly no text with one id per line."""
-    if not stat.S_ISREG(path.stat().st_mode):
+    if path.is_fifo() or path.is_char_device():
         return  # the first bytes of a pipe can be read only once
     with path.open("rb") as file:
         head = file.read(1024)
