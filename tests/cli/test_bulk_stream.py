@@ -60,7 +60,7 @@ def test_a_store_remembers_the_answers_of_a_stream(vairosms, panel):
 
 def test_rows_with_the_same_id_share_one_lookup(vairosms, panel):
     """More rows than are kept in memory."""
-    ids = [n % 40 + 1 if n % 50 else "x" for n in range(4000)]
+    ids = [n % 40 + 1 if n % 50 else "1x" for n in range(4000)]
     write_ids(ids)
     ran = vairosms("bulk", "ids", "-o", "-", "-q")
     assert [row["id"] for row in parse(ran.out)] == ids

@@ -112,7 +112,7 @@ again.""",
 @click.option("--sheet", metavar="NAME", help="The sheet of a workbook. Default: the first.")
 @click.option(
     "--encoding", metavar="NAME",
-    help="The encoding of text and CSV. Default: UTF-8, or UTF-16 with a byte order mark; bytes "
+    help="The encoding of text and CSV. Default: UTF-8, or UTF-16 if FILE looks like it; bytes "
     "that are not UTF-8 are read as windows-1254.",
 )  # fmt: skip
 @click.option(
