@@ -48,6 +48,8 @@ TABLES = {
     "quoted newline": (b'ad;id\n"two\nlines";52\nx;61\n', "id", [(2, 52), (4, 61)]),
     "quoted newline in the header": (b'"Paket\nNo",Ad\n52,x\n61,y\n', "1", [(3, 52), (4, 61)]),
     "comments before the header": (b"# of today; x\n\n #\nid;ad\n52;x\n", "id", [(5, 52)]),
+    "comments in quotes": (b'"# of today; x"\nid;ad\n52;x\n', "id", [(3, 52)]),
+    "named header with a number sign in quotes": (b'"#no";"id"\n1;52\n2;61\n', "id", ROWS),
     "header with a number sign": (b"#;id\n1;52\n2;61\n", "2", ROWS),
     "named header with a number sign": (b"#no;id\n1;52\n2;61\n", "id", ROWS),
     "number signs in rows": (b"no;id\n#1;52\n#2;61\n", "id", ROWS),
@@ -66,6 +68,12 @@ TABLES = {
     ),
     "decimal commas": (b"id;tutar\n52;1,5\n61;2,5\n", "id", ROWS),
     "decimal commas without a header": (b"52;1,5\n61;2,5\n", "1", [(1, 52), (2, 61)]),
+    "decimal commas and an uneven row": (
+        b"x;52;1,5\ny; z;61;2,5\n",
+        "2",
+        [(1, 52), (2, "z", TOO_LONG)],
+    ),
+    "semicolon in a short comma table": (b"id,ad\n52,x; y\n", "1", [(2, 52)]),
     "decimal commas and a tab": (b"x\t52\t1,5;2\ny\t61\t2,5;3\n", "2", [(1, 52), (2, 61)]),
     "delimiters in quotes": (b'id,"Ad; Soyad"\n52,"x; y"\n61,"z; w"\n', "1", ROWS),
     "other delimiters in quotes": (b'52;"Ad, x"\n61;"y, z"\n', "1", [(1, 52), (2, 61)]),
@@ -111,13 +119,25 @@ def test_cells_are_kept_as_they_are():
     ]
 
 
-def test_rejects_a_row_whose_cells_may_have_moved():
-    data = b"tutar,id\n1,50,52\n2,61\n"
+def test_rejects_an_id_that_may_have_been_divided():
+    data = b"id,ad\n1,234,x\n61,y\n"
+    assert ids_and_problems(data, "id") == [(2, "1", TOO_LONG), (3, 61)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"tutar,id\n1,50,52\n2,61\n", id="decimal comma"),
+        pytest.param(b"tutar,id,ad\n1,50,52,\n2,61,x\n", id="decimal comma and an empty cell"),
+        pytest.param(b"ad;id\nx;50;52\ny;61\n", id="semicolon"),
+    ],
+)
+def test_rejects_a_row_whose_cells_may_have_moved(data):
     assert ids_and_problems(data, "id") == [(2, "50", TOO_LONG), (3, 61)]
 
 
 def test_more_cells_after_a_first_column_do_not_matter():
-    data = b"id,tutar\n52,1,50\n61,2\n"
+    data = b"id;ad\n52;x;y\n61;z\n"
     assert ids_and_problems(data, "id") == [(2, 52), (3, 61)]
 
 

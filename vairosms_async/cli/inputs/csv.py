@@ -19,7 +19,7 @@ from .columns import (
     numbered,
 )
 from .ids import is_number
-from .rows import Cell, InputError, RawRow, Table, is_blank, visible
+from .rows import InputError, RawRow, Table, is_blank, visible
 
 MAX_QUOTED_LINES: Final = 50
 """Lines that one row may span. A quote that stays open for longer is a mistake."""
@@ -57,11 +57,10 @@ def read_text(lines: Iterator[str], column: str | None, skip_rows: int) -> Table
             excel_delimiter = found[1]
         elif column is None and is_number(line):
             return _list(parser)
-        else:
+        elif not is_blank(line) and not _is_comment(line, column):
             delimiter = excel_delimiter or _find_delimiter(parser, column)
             rows = parser.sample(delimiter)
-            is_blank_line = not rows or rows[0][0] != parser.number
-            if not is_blank_line and not _is_comment(rows[0][1], column):
+            if rows and rows[0][0] == parser.number:  # its cells are not all blank
                 return _table(parser, delimiter, column, rows)
         parser.skip(1)
     name = column or "id"
@@ -97,11 +96,16 @@ def _rows(parser: "_Parser", delimiter: str, index: int, width: int) -> Iterator
         parser.skip(length)
         if cells is None:
             yield number, [line], messages.UNREADABLE_ROW
-        elif len(cells) > width and index and not all(map(is_blank, cells[width:])):
-            # In "1,50,52" below "tutar,id", the second cell is no id.
+        elif len(cells) > width and _may_have_moved(cells[width:], delimiter, index):
             yield number, cells, messages.TOO_LONG
         else:
             yield number, cells, None
+
+
+def _may_have_moved(surplus: Sequence[str], delimiter: str, index: int) -> bool:
+    """Whether a row has surplus cells because one of the cells up to the id was divided."""
+    # In "1,50,52," below "tutar,id,ad", the second cell is no id. In "1,234" below "id", none is.
+    return delimiter == "," or (index > 0 and not all(map(is_blank, surplus)))
 
 
 def _list(parser: "_Parser") -> Table:
@@ -119,15 +123,26 @@ def _starts_with_id(rows: Sequence[SampleRow]) -> bool:
     return bool(rows) and is_number(str(rows[0][1][0]))
 
 
-def _is_comment(header: Sequence[Cell], column: str | None) -> bool:
-    # "#" is also the name of a column with row numbers.
-    first = visible(str(header[0]))
-    is_header = not first.startswith("#") or (first == "#" and len(header) > 1)
-    return not is_header and not (is_name(column) and find_columns(column, header))
+def _is_comment(line: str, column: str | None) -> bool:
+    """Whether a line starts with ``#`` and is no header."""
+    text = visible(line).replace('"', "")
+    if not text.startswith("#"):
+        return False
+    for cells in map(text.split, _DELIMITERS):
+        # "#" is also the name of a column with row numbers.
+        if (len(cells) > 1 and cells[0].strip() == "#") or (
+            is_name(column) and find_columns(column, cells)
+        ):
+            return False
+    return True
 
 
 def _find_delimiter(parser: "_Parser", column: str | None) -> str:
-    """Return the delimiter with which the header has the column and the rows are the most even."""
+    """Return the delimiter with which the header has the column and the rows are even.
+
+    If there are several, the rarest of those that divide the first row, because a decimal comma can
+    be in each row.
+    """
     samples = {_NO_DELIMITER: parser.sample(_NO_DELIMITER)}
     for delimiter in _DELIMITERS:
         # "52,0" is one number, and so is a tab before a number.
@@ -140,7 +155,12 @@ def _find_delimiter(parser: "_Parser", column: str | None) -> str:
             if rows and find_columns(column, rows[0][1])
         }
         samples = with_column or samples
-    return max(samples, key=lambda delimiter: _count_even_rows(samples[delimiter]))
+    even_rows = {delimiter: _count_even_rows(rows) for delimiter, rows in samples.items()}
+    most = max(even_rows.values())
+    for delimiter, count in even_rows.items():
+        if 0 < most <= 2 * count and len(samples[delimiter][0][1]) > 1:
+            return delimiter
+    return max(even_rows, key=lambda delimiter: even_rows[delimiter])
 
 
 def _count_even_rows(rows: Sequence[SampleRow]) -> int:
