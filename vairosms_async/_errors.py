@@ -135,6 +135,8 @@ class VairoSMSAPIError(VairoSMSError):
             (``INVALID_SOURCE_ADDRESS``, ``MISSING_MESSAGE``, ``MESSAGE_TOO_LONG``,
             ``MISSING_DESTINATION_ADDRESS``, ``INVALID_DESTINATION_ADDRESS``), otherwise None.
         retry_after: The ``Retry-After`` of the answer in seconds, or None.
+        from_panel: Whether the answer is the panel's JSON. False for the page of a web server or a
+            proxy.
     """
 
     def __init__(
@@ -146,6 +148,7 @@ class VairoSMSAPIError(VairoSMSError):
         aciklama: str | None = None,
         kod: str | None = None,
         retry_after: float | None = None,
+        from_panel: bool = True,
     ) -> None:
         is_temporary = status in (408, 429) or status // 100 == 5
         # The panel's message for a wrong key counts under any status.
@@ -155,6 +158,7 @@ class VairoSMSAPIError(VairoSMSError):
         self.aciklama = aciklama
         self.kod = kod
         self.retry_after = retry_after
+        self.from_panel = from_panel
 
 
 class VairoSMSAuthError(VairoSMSAPIError):
@@ -168,7 +172,7 @@ class VairoSMSAuthError(VairoSMSAPIError):
 class VairoSMSNotFoundError(VairoSMSAPIError):
     """HTTP 404: the panel has no such packet.
 
-    If the answer is not the panel's JSON, ``base_url`` may be wrong. The message then says so.
+    If `from_panel` is False, ``base_url`` may be wrong. The message then says so.
     """
 
 

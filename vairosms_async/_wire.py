@@ -134,6 +134,7 @@ def _refusal(
         aciklama=aciklama and aciklama[:_ACIKLAMA_LENGTH].encode(errors="replace").decode(),
         kod=aciklama if aciklama in KODLAR else None,
         retry_after=_retry_after(headers),
+        from_panel=not problem,
     )
 
 

@@ -24,8 +24,8 @@ DRIFTED = gonderim_from_dict(
 def known_of(gonderim, error=None, message=None):
     """Return what the store knows after a lookup of packet 52."""
     if gonderim is None:
-        return Known(52, None, error, message, None)
-    return Known(52, record_columns(gonderim), error, message, CHECKED_AT)
+        return Known(52, error=error, error_message=message)
+    return Known(*record_columns(gonderim), CHECKED_AT.isoformat(), error, message)
 
 
 KNOWN = {

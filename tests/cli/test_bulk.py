@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.helpers import Ran, write_ids
 from tests.cli.results import OUTS, OutRow, check_complete, query_store, read_out
-from tests.helpers import KEY, assert_no_key, example_packet
+from tests.helpers import example_packet
 from tests.platforms import posix
 from vairosms_async.cli import lookups
 from vairosms_async.cli.display import Progress
@@ -152,14 +152,6 @@ def test_an_id_that_sqlite_cannot_hold_is_an_error_of_its_row(vairosms, panel):
     assert read_out("out.jsonl")[1:] == [
         OutRow(str(n), None, "VairoSMSInvalidIdError") for n in (2**63, 2**64)
     ]
-
-
-def test_the_key_in_file_reaches_neither_the_store_nor_the_terminal(vairosms):
-    """OUT has FILE's own cells, unchanged, so it has the key too if FILE has it."""
-    Path("ids").write_text(f"52\n{KEY}\n", "utf-8")
-    ran = vairosms("bulk", "ids", "-o", "out.jsonl")
-    assert ran.code == 1
-    assert_no_key(Path("out.jsonl.db").read_bytes().decode(errors="replace"))
 
 
 @pytest.mark.parametrize("option", [(), ("--store", "all.db")], ids=["beside OUT", "--store"])

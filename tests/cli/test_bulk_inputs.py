@@ -6,6 +6,7 @@ import pytest
 
 from tests.cli.helpers import write_ids
 from tests.cli.results import OUTS, read_out
+from tests.helpers import KEY
 
 
 def test_a_table_without_a_named_column_is_not_run(vairosms, panel):
@@ -16,6 +17,15 @@ def test_a_table_without_a_named_column_is_not_run(vairosms, panel):
         "Error: Cannot read list.csv: name the column of the ids with --column. "
         "Columns: 1: paket_id (52, 61); 2: ad (x, y)\n"
     )
+
+
+@pytest.mark.parametrize("options", [[], ["--column", "x"]], ids=["no column", "missing column"])
+def test_a_message_quotes_no_part_of_a_key_in_file(vairosms, options):
+    for table in (f"{KEY} {'x' * 99};ad\n52;x\n", f"{'x' * 20}{KEY};ad\n52;x\n"):
+        Path("list.csv").write_text(table, "utf-8")
+        ran = vairosms("bulk", "list.csv", "-o", "out.csv", *options)
+        assert ran.code == 2
+        assert ran.err == ("Error: Cannot read list.csv: it contains the API key. Remove the key\n")
 
 
 def test_the_only_column_is_taken(vairosms):

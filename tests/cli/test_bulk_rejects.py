@@ -182,3 +182,40 @@ def test_rejects_the_store_of_another_panel(vairosms, panel, monkeypatch):
     ran = vairosms("bulk", "ids", "-o", "out.csv")
     assert ran.code == 2
     assert f"out.csv.db: the store of another panel, {panel.base_url}" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        pytest.param(f"id;url\n52;x\n61;?api_key={KEY}\n", "row 3", id="cell"),
+        pytest.param(f"id;url\n{KEY};x\n", "row 2", id="id"),
+        pytest.param(f"id;{KEY}\n52;x\n", "its header", id="header"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--offline",)], ids=["online", "offline"])
+def test_a_file_that_contains_the_api_key_is_refused(vairosms, panel, text, where, options):
+    Path("in.csv").write_text("id;url\n52;x\n", "utf-8")
+    assert vairosms("bulk", "in.csv", "--column", "id", "-o", "out.csv").code == 0
+    before = Path("out.csv").read_bytes()
+    panel.reset_counters()
+    Path("in.csv").write_text(text, "utf-8")
+    ran = vairosms("bulk", "in.csv", "--column", "id", "-o", "out.csv", *options)
+    assert ran.code == 2
+    assert f"Cannot read in.csv: {where} contains the API key. Remove the key" in ran.err
+    assert panel.requests == 0
+    assert Path("out.csv").read_bytes() == before
+
+
+def test_the_key_in_file_reaches_no_other_file_and_no_terminal(vairosms, folder):
+    """The runner checks the terminal."""
+    Path("ids").write_text(f"52\n{KEY}\n", "utf-8")
+    ran = vairosms("bulk", "ids", "-o", "out.jsonl")
+    assert (ran.code, ran.out) == (2, "")
+    assert [path.name for path in folder.iterdir()] == ["ids"]
+
+
+def test_a_key_of_few_characters_may_stand_in_file(vairosms, monkeypatch):
+    """It is that of a test panel, and can be a word of the sheet."""
+    monkeypatch.setenv("VAIROSMS_API_KEY", "test")
+    Path("in.csv").write_text("id;note\n52;test\n", "utf-8")
+    assert vairosms("bulk", "in.csv", "--column", "id", "-o", "out.csv").code == 3

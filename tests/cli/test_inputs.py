@@ -72,7 +72,7 @@ def test_rows_can_be_read_again_and_by_several_readers(tmp_path):
     with read_input(str(path)) as input_:
         path.unlink()
         assert input_.total == 1002
-        assert list(input_.ids()) == ids
+        assert list(input_.ids) == ids
         for first, second in zip(input_.rows(), input_.rows(), strict=True):
             assert first == second
         assert [row.id for row in input_.rows()] == ids
@@ -82,7 +82,7 @@ def test_rows_without_an_id_count_but_give_no_id(tmp_path):
     (tmp_path / "x.csv").write_text("id;ad\n52;x\n;\n;y\nyok;z\n")
     with read_input(str(tmp_path / "x.csv"), column="id") as input_:
         assert input_.total == 4
-        assert list(input_.ids()) == [52]
+        assert list(input_.ids) == [52]
 
 
 def test_the_header_is_as_wide_as_the_widest_row(tmp_path):

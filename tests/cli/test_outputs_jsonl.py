@@ -135,10 +135,10 @@ def test_any_text_is_one_line_of_json(text):
 def test_each_line_of_out_belongs_to_its_row(tmp_path_factory, packets):
     folder = tmp_path_factory.mktemp("out")
     ids = [*packets, *packets]
-    known = {n: attrs.evolve(KNOWN[name], id=n) for n, name in packets.items()}
+    known = {n: KNOWN[name]._replace(id=n) for n, name in packets.items()}
     out = write_out(folder, "x.jsonl", known, "".join(f"{n}\n" for n in ids))
     lines = [json.loads(line) for line in out.read_bytes().splitlines()]
     assert [line["line"] for line in lines] == list(range(1, len(ids) + 1))
     assert [line["id"] for line in lines] == ids
-    found = [FINISHED if packets[n] == "found" else None for n in ids]
+    found = [attrs.evolve(FINISHED, id=n) if packets[n] == "found" else None for n in ids]
     assert [line["gonderim"] and gonderim_from_dict(line["gonderim"]) for line in lines] == found

@@ -24,6 +24,7 @@ API_ATTRIBUTES = {
     "aciklama": "MISSING_MESSAGE",
     "kod": "MISSING_MESSAGE",
     "retry_after": 2.5,
+    "from_panel": False,
 }
 LAST_ERROR = VairoSMSServerError("gonderim 52: HTTP 503", gonderim_id=52, status=503)
 ATTRIBUTES_AND_BASES = {

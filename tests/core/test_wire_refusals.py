@@ -72,6 +72,13 @@ def test_a_404_that_is_not_the_panels_says_that_base_url_may_be_wrong(body, why)
     )
 
 
+@pytest.mark.parametrize("status", [401, 404, 408, 429, 500])
+def test_a_refusal_says_whether_it_is_the_panels_json(status):
+    assert error_from(refusal_body("yok"), status).from_panel
+    assert error_from(refusal_body(None), status).from_panel
+    assert not error_from(HTML, status).from_panel
+
+
 def test_a_404_of_the_panel_does_not_mention_base_url():
     assert str(error_from(refusal_body("yok"), 404)) == "gonderim 52: HTTP 404: yok"
     assert "base_url" not in str(error_from(refusal_body(None), 404))

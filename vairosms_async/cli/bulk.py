@@ -17,7 +17,7 @@ from .inputs import Input, InputError, read_input
 from .known import StoreError
 from .lookups import LookUp, Lookups, Sink
 from .outputs import FORMATS, Format, OutputError, check_output, write_output
-from .settings import base_url, check_settings, open_client
+from .settings import base_url, check_settings, contains_key, open_client
 from .signals import (
     ALL_FOUND,
     NOT_STARTED,
@@ -124,6 +124,7 @@ class Bulk:
                     sheet=self.sheet,
                     encoding=self.encoding,
                     skip_rows=self.skip_rows,
+                    has_secret=contains_key,
                 )
             )
             if format_ is not None:
@@ -171,10 +172,10 @@ class Bulk:
             )
 
     def _ids_to_ask(self, store: Store, rows: Input) -> "array[int]":
-        store.want(rows.ids())
-        wanted = store.wanted()
-        to_ask = wanted if self.fresh else store.unsettled()
-        self._packets, self._settled = len(wanted), len(wanted) - len(to_ask)
+        store.want(rows.ids)
+        to_ask = store.wanted() if self.fresh else store.unsettled()
+        self._packets = store.count()
+        self._settled = self._packets - len(to_ask)
         self._has_begun = True
         return array("q") if self.offline else to_ask
 

@@ -3,113 +3,130 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
-from typing import Any, Final, cast
-
-from attrs import frozen
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, cast
 
 from vairosms_async import (
     Gonderim,
     GonderimLog,
     GonderimResult,
-    PaketDurum,
     VairoSMSError,
     VairoSMSResponseError,
     gonderim_from_dict,
     gonderim_to_dict,
 )
 
-_FIELDS = (
-    "id", "paket_durum", "sms_baslik", "numara_toplam", "kredi_toplam", "created_at",
-    "ileri_tarih", "sonlanma_zamani", "gecerlilik_suresi", "log",
-)  # fmt: skip
 _ZERO_DATE = "0000-00-00 00:00:00"
-_LENGTH_OF_A_TIME = len(_ZERO_DATE)
-COLUMNS: Final = (*_FIELDS, "extra", "unreadable", "checked_at", "error", "error_message")
 
 
 class StoreError(Exception):
     """The store cannot be used. The message is one line that says why and what to do."""
 
 
-@frozen(slots=False)
-class Known:
-    """What the store knows of one packet.
+class Known(NamedTuple):
+    """What the store knows of one packet: its row of the table ``gonderim``.
+
+    The columns before `checked_at` are the last record, with its times and its period as texts.
 
     Attributes:
-        id: The packet's id.
-        record: The last record, as the columns before ``checked_at``, or None.
+        log: The JSON of the record's log, or None.
+        extra: The JSON of the record's unknown fields, or None.
+        unreadable: The JSON of the record's unreadable fields, or None.
+        checked_at: When the record arrived, in the local zone. None: there is no record.
         error: The class name of the error of the last lookup, or None if it succeeded.
         error_message: The message of that error.
-        checked_at: When the record arrived, in the local zone.
     """
 
     id: int
-    record: tuple[Any, ...] | None
-    error: str | None
-    error_message: str | None
-    checked_at: datetime | None
+    paket_durum: int | None = None
+    sms_baslik: str | None = None
+    numara_toplam: int | None = None
+    kredi_toplam: int | None = None
+    created_at: str | None = None
+    ileri_tarih: str | None = None
+    sonlanma_zamani: str | None = None
+    gecerlilik_suresi: str | None = None
+    log: str | None = None
+    extra: str | None = None
+    unreadable: str | None = None
+    checked_at: str | None = None
+    error: str | None = None
+    error_message: str | None = None
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether `record` is as the panel documents it, and has no log. Most records are."""
-        if self.record is None:
-            return False
-        created_at, ileri_tarih, sonlanma_zamani, _, log, extra, unreadable = self.record[5:]
-        return (
-            log is None
-            and extra is None
-            and unreadable is None
-            and (created_at is None or len(created_at) == _LENGTH_OF_A_TIME)
-            and (ileri_tarih is None or len(ileri_tarih) == _LENGTH_OF_A_TIME)
-            and (sonlanma_zamani is None or len(sonlanma_zamani) == _LENGTH_OF_A_TIME)
-        )
-
-    def to_dict(self) -> Mapping[str, Any] | None:
+    def to_dict(self) -> dict[str, Any] | None:
         """Return the last record in the panel's JSON shape, or None.
 
         Raises:
             StoreError: Another program has changed the record.
         """
-        if self.record is None or not self.is_plain:
-            gonderim = self.gonderim
-            return None if gonderim is None else dict(gonderim_to_dict(gonderim))
-        # Not gonderim_to_dict: parsing and writing the record take three times as long.
-        id, durum, baslik, numaralar, kredi, created_at, ileri_tarih, sonlanma_zamani, period = (
-            self.record[:9]
-        )
-        return {
-            "id": id,
-            "sms_baslik": baslik,
-            "numara_toplam": numaralar,
-            "kredi_toplam": kredi,
-            "sonlanma_zamani": sonlanma_zamani or _ZERO_DATE,
-            "ileri_tarih": ileri_tarih or _ZERO_DATE,
-            "gecerlilik_suresi": period,
-            "paket_durum": durum,
-            "created_at": created_at or _ZERO_DATE,
-            "log": None,
+        if self.checked_at is None:
+            return None
+        record: dict[str, Any] = {
+            "id": self.id,
+            "sms_baslik": self.sms_baslik,
+            "numara_toplam": self.numara_toplam,
+            "kredi_toplam": self.kredi_toplam,
+            "sonlanma_zamani": self.sonlanma_zamani or _ZERO_DATE,
+            "ileri_tarih": self.ileri_tarih or _ZERO_DATE,
+            "gecerlilik_suresi": self.gecerlilik_suresi,
+            "paket_durum": self.paket_durum,
+            "created_at": self.created_at or _ZERO_DATE,
+            "log": self._read_json(self.log),
         }
+        for fields in (self.unreadable, self.extra):
+            if fields is not None:
+                record |= self._read_json(fields)
+        return record
 
-    @cached_property
+    @property
     def gonderim(self) -> Gonderim | None:
         """The last record, or None.
 
         Raises:
             StoreError: Another program has changed the record.
         """
+        record = self.to_dict()
+        if record is None:
+            return None
         try:
-            return None if self.record is None else _read_record(*self.record)
-        except (TypeError, ValueError, VairoSMSResponseError) as exc:
-            raise StoreError(f"packet {self.id} in the store is damaged: {exc}") from None
+            gonderim = gonderim_from_dict(record)
+        except VairoSMSResponseError as exc:
+            raise self._damaged(exc) from None
+        if gonderim.unreadable and self.unreadable is None:
+            raise self._damaged(f"{', '.join(gonderim.unreadable)} cannot be read")
+        return gonderim
+
+    @property
+    def log_entry(self) -> GonderimLog:
+        """The message in `log`, as a record.
+
+        Raises:
+            StoreError: Another program has changed the record.
+        """
+        log = self._read_json(self.log)
+        fields = cast("dict[str, Any]", log) if isinstance(log, dict) else {}
+        mesaj = fields.get("mesaj")
+        return GonderimLog(mesaj=mesaj if isinstance(mesaj, str) else None)
+
+    def _read_json(self, text: str | None) -> Any:
+        try:
+            return None if text is None else json.loads(text)
+        except (TypeError, ValueError) as exc:
+            raise self._damaged(exc) from None
+
+    def _damaged(self, reason: object) -> StoreError:
+        return StoreError(f"packet {self.id} in the store is damaged: {reason}")
+
+
+COLUMNS: Final = Known._fields
 
 
 def known_from(result: GonderimResult) -> Known:
     """Return what a store without an earlier answer would know after a lookup."""
     if result.gonderim is not None:
-        return Known(int(result.id), record_columns(result.gonderim), None, None, now())
+        return Known._make((*record_columns(result.gonderim), now().isoformat(), None, None))
     id, error, message = error_row(result)
-    return Known(id, None, error, message, None)
+    return Known(id, error=error, error_message=message)
 
 
 def now() -> datetime:
@@ -159,50 +176,23 @@ def error_row(result: GonderimResult) -> tuple[int, str, str]:
     return int(result.id), type(error).__name__, message
 
 
-def known_from_row(row: tuple[Any, ...]) -> Known:
-    """Return what a row says.
-
-    Args:
-        row: The values of `COLUMNS`.
-
-    Raises:
-        StoreError: Another program has changed the row.
-    """
-    *record, checked_at, error, message = row
-    if checked_at is None:
-        return Known(row[0], None, error, message, None)
-    return Known(row[0], tuple(record), error, message, _read_moment(checked_at))
-
-
-def hata_kodu(log: str | None) -> str:
-    """Return the panel's error code in a ``log`` column, for the summary."""
-    mesaj = None if log is None else json.loads(log).get("mesaj")
+def hata_kodu(mesaj: object) -> str:
+    """Return the panel's error code in the ``mesaj`` of a log, for the summary."""
     code = GonderimLog(mesaj=mesaj).hata_kodu if isinstance(mesaj, str) else None
     return code or "no reason given"
 
 
-def _read_record(*columns: Any) -> Gonderim:
-    *fields, extra, unreadable = columns
-    id, durum, sms_baslik, numara_toplam, kredi_toplam, *times, period, log = fields
-    if log is None and extra is None and unreadable is None:
-        # Not gonderim_from_dict: that takes three times as long.
-        created_at, ileri_tarih, sonlanma_zamani = times
-        return Gonderim(
-            id=id,
-            sms_baslik=sms_baslik,
-            numara_toplam=numara_toplam,
-            kredi_toplam=kredi_toplam,
-            sonlanma_zamani=sonlanma_zamani and datetime.fromisoformat(sonlanma_zamani),
-            ileri_tarih=ileri_tarih and datetime.fromisoformat(ileri_tarih),
-            gecerlilik_suresi=_read_period(period),
-            paket_durum=PaketDurum(durum),
-            created_at=created_at and datetime.fromisoformat(created_at),
-        )
-    record: dict[str, Any] = dict(zip(_FIELDS, fields, strict=True))
-    record["log"] = log and json.loads(log)
-    for text in (extra, unreadable):
-        record |= {} if text is None else json.loads(text)
-    return gonderim_from_dict(record)
+@lru_cache(maxsize=64)  # the answers of a second share one moment
+def read_moment(text: str) -> datetime:
+    """Return a ``checked_at`` of the store as a time.
+
+    Raises:
+        StoreError: Another program has changed it.
+    """
+    try:
+        return datetime.fromisoformat(text)
+    except (TypeError, ValueError) as exc:
+        raise StoreError(f"a time in the store is damaged: {exc}") from None
 
 
 def _fits(number: int | None) -> bool:
@@ -210,15 +200,7 @@ def _fits(number: int | None) -> bool:
 
 
 def _write_time(time: datetime | None) -> str | None:
-    return None if time is None else str(time)
-
-
-@lru_cache(maxsize=64)  # the answers of a second share one moment
-def _read_moment(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except (TypeError, ValueError) as exc:
-        raise StoreError(f"a time in the store is damaged: {exc}") from None
+    return None if time is None else time.isoformat(" " if time.tzinfo is None else "T")
 
 
 @lru_cache(maxsize=64)  # few different periods are in use
@@ -228,15 +210,6 @@ def _write_period(period: timedelta) -> str:
     hours, minutes = divmod(seconds // 60, 60)
     sign = "-" if period < timedelta(0) else ""
     return f"{sign}{hours:02}:{minutes:02}:{seconds % 60:02}{fraction}"
-
-
-@lru_cache(maxsize=64)
-def _read_period(text: str | None) -> timedelta | None:
-    if text is None:
-        return None
-    hours, minutes, seconds = text.removeprefix("-").split(":")
-    period = timedelta(hours=int(hours), minutes=int(minutes), seconds=float(seconds))
-    return -period if text.startswith("-") else period
 
 
 def _write_json(fields: Mapping[str, Any]) -> str | None:

@@ -192,7 +192,7 @@ def _is_about_one_packet(error: VairoSMSError) -> bool:
     if isinstance(error, VairoSMSServerError | VairoSMSRateLimitError):
         return False
     if isinstance(error, VairoSMSNotFoundError):
-        return "base_url" not in str(error)  # the message names it if the 404 is not the panel's
+        return error.from_panel
     return isinstance(error, VairoSMSInvalidIdError | VairoSMSAPIError)
 
 

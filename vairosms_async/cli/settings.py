@@ -27,6 +27,8 @@ MAX_KEY_FILE = 10_000
 
 NO_KEY = "no API key: set VAIROSMS_API_KEY, or name a file that holds it with --api-key-file"
 
+_MIN_SEARCHED_KEY = 8
+
 
 ABOUT_THE_KEY: Final = (
     "The API key comes from the environment variable VAIROSMS_API_KEY or from --api-key-file, "
@@ -80,6 +82,12 @@ def check_settings(api_key_file: str | None) -> None:
     mode = Path(api_key_file).stat().st_mode
     if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
         say(f"warning: others on this machine can read the API key in {api_key_file}: chmod 600 it")
+
+
+def contains_key(data: bytes) -> bool:
+    """Whether some bytes contain the API key. A key of few characters can be a common word."""
+    key = os.environ.get("VAIROSMS_API_KEY", "").encode(errors="surrogateescape")
+    return len(key) >= _MIN_SEARCHED_KEY and key in data
 
 
 def _read_key(path: str) -> str:

@@ -16,9 +16,10 @@ from vairosms_async import GonderimResult
 from .inputs import Input, Row
 from .outputs import JsonLines
 from .signals import STOPPED, CommandError
-from .store import MAX_BATCH, Store
+from .store import Store
 
 _STDOUT: Final = frozenset(("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"))
+_ROWS_PER_WRITE = 500
 
 
 def is_stream(out: str) -> bool:
@@ -78,7 +79,7 @@ class Stream:
             to_ask: The sorted ids to look up. Their rows are not written.
         """
         rows = (row for row in self._input.rows() if _find(to_ask, row.id) is None)
-        while batch := list(islice(rows, MAX_BATCH)):
+        while batch := list(islice(rows, _ROWS_PER_WRITE)):
             self._write(batch)
 
     async def ids(
@@ -121,8 +122,8 @@ class Stream:
         return partial(self._save, rows)
 
     def _save(self, rows: list[Row]) -> None:
-        for start in range(0, len(rows), MAX_BATCH):
-            self._write(rows[start : start + MAX_BATCH])
+        for start in range(0, len(rows), _ROWS_PER_WRITE):
+            self._write(rows[start : start + _ROWS_PER_WRITE])
 
     def _write(self, rows: list[Row]) -> None:
         known = self._store.known({row.id for row in rows if row.id is not None})

@@ -6,7 +6,8 @@ during the run do not matter.
 
 import pickle
 import tempfile
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -21,6 +22,8 @@ from .workbook import SIGNATURES, read_workbook
 
 __all__ = ["Cell", "Input", "InputError", "Row", "printable", "read_input"]
 
+HasSecret = Callable[[bytes], bool]
+
 _ROWS_PER_BATCH = 200
 """Rows that are written to the temporary file together. More are no faster."""
 
@@ -31,17 +34,25 @@ class Input:
     Args:
         table: The header and the rows.
         is_typed: As the attribute.
+        has_secret: Whether some bytes contain a secret. FILE must have none.
 
     Attributes:
         columns: The header, as wide as the widest row; ``("id",)`` for a text FILE.
+        ids: The ids in FILE's order. An id that FILE has twice comes twice.
         total: Number of rows, with those that have no id.
         bad_rows: Number of rows with a `Row.problem`.
         first_bad_row: The first of them, or None.
         is_typed: Whether cells have types, as in a workbook. In text and CSV each cell is a str.
     """
 
-    def __init__(self, table: Table, *, is_typed: bool) -> None:
+    def __init__(
+        self, table: Table, *, is_typed: bool, has_secret: HasSecret = lambda _: False
+    ) -> None:
+        if has_secret("\n".join(table.columns).encode(errors="surrogatepass")):
+            raise InputError(messages.HEADER_CONTAINS_KEY)
+        self._has_secret = has_secret
         self.is_typed: bool = is_typed
+        self.ids: array[int] = array("q")
         self.total: int = 0
         self.bad_rows: int = 0
         self.first_bad_row: Row | None = None
@@ -66,34 +77,36 @@ class Input:
     def rows(self) -> Iterator[Row]:
         """Iterate over the rows in FILE's order. Several iterators can run at the same time."""
         for batch in self._batches():
-            for fields in batch:
-                yield Row(*fields)
-
-    def ids(self) -> Iterator[int]:
-        """Iterate over the ids in FILE's order. An id that FILE has twice comes twice."""
-        for batch in self._batches():
-            for _, _, gonderim_id, _, _ in batch:
-                if gonderim_id is not None:
-                    yield gonderim_id
+            yield from map(Row._make, batch)
 
     def _write(self, rows: Iterator[RowFields]) -> int:
         """Write all rows to the temporary file. Return the number of cells of the widest."""
         width = 0
         while batch := list(islice(rows, _ROWS_PER_BATCH)):
             self.total += len(batch)
+            self.ids.extend(id for _, _, id, _, _ in batch if id is not None)
             bad_rows = [fields for fields in batch if fields[-1] is not None]
             self.bad_rows += len(bad_rows)
             if bad_rows and self.first_bad_row is None:
                 self.first_bad_row = Row(*bad_rows[0])
             width = max(width, *(len(cells) for _, cells, _, _, _ in batch))
+            data = pickle.dumps(batch)
+            self._check_has_no_secret(batch, data)
             try:
-                pickle.dump(batch, self._spool)
+                self._spool.write(data)
                 self._spool.flush()
             except OSError as exc:
                 raise InputError(
                     messages.NO_ROOM.format(folder=tempfile.gettempdir(), error=exc.strerror)
                 ) from None
         return width
+
+    def _check_has_no_secret(self, batch: list[RowFields], data: bytes) -> None:
+        if not self._has_secret(data):  # one search per batch, because one per cell is slow
+            return
+        for line, cells, _, _, _ in batch:
+            if any(self._has_secret(str(cell).encode(errors="surrogatepass")) for cell in cells):
+                raise InputError(messages.ROW_CONTAINS_KEY.format(row=line))
 
     def _batches(self) -> Iterator[list[RowFields]]:
         position, rows_left = 0, self.total
@@ -112,6 +125,7 @@ def read_input(
     sheet: str | None = None,
     encoding: str | None = None,
     skip_rows: int = 0,
+    has_secret: HasSecret = lambda _: False,
 ) -> Input:
     """Read all of FILE into a temporary file.
 
@@ -122,10 +136,12 @@ def read_input(
         encoding: The encoding of text and CSV. None: UTF-8, or UTF-16 if FILE starts with its mark
             or looks like it; bytes that are not UTF-8 are read as windows-1254.
         skip_rows: Number of rows above the header. In text and CSV, rows are lines.
+        has_secret: Whether some bytes contain the API key. FILE is refused then, because OUT would
+            contain the key too.
 
     Raises:
-        InputError: FILE cannot be read, has no such column or sheet, or has several columns and
-            `column` is None.
+        InputError: FILE cannot be read, has no such column or sheet, has several columns and
+            `column` is None, or contains the key.
     """
     try:
         with _open(file) as stream:
@@ -137,13 +153,14 @@ def read_input(
                 check_is_text(head)
                 _check_has_no_sheets(sheet)
                 table = read_text(decode_lines(head, stream, encoding), column, skip_rows)
-            return Input(table, is_typed=is_workbook)
+            return Input(table, is_typed=is_workbook, has_secret=has_secret)
     except OSError as exc:
         reason = exc.strerror or str(exc)
     except UnicodeError:  # some encodings cannot replace what they cannot read
         reason = messages.OTHER_ENCODING.format(encoding=encoding)
     except InputError as exc:
-        reason = str(exc)
+        quoted = "\n".join(map(str, exc.quoted)).encode(errors="surrogatepass")
+        reason = messages.CONTAINS_KEY if has_secret(quoted) else str(exc)
     name = "stdin" if file == "-" else printable(file)
     raise InputError(messages.CANNOT_READ.format(file=name, reason=reason))
 

@@ -38,7 +38,8 @@ def find_id_column(column: str | None, rows: Sequence[SampleRow]) -> int:
             return used[0]
         check_is_not_one_line(rows)
         _check_is_not_title(rows)
-        raise InputError(messages.NAME_THE_COLUMN.format(columns=_described(rows)))
+        cells = [cell for _, row in rows for cell in row]
+        raise InputError(messages.NAME_THE_COLUMN.format(columns=_described(rows)), cells)
     if column.isdecimal():
         _check_is_not_title(rows)
         if not 1 <= int(column) <= len(header):
@@ -136,7 +137,8 @@ def _no_such_column(column: str, rows: Sequence[SampleRow]) -> InputError:
                 )
             )
     names = ["" if cell is None else str(cell) for cell in rows[0][1]]
-    return InputError(messages.NO_COLUMN.format(column=printable(column), columns=listed(names)))
+    message = messages.NO_COLUMN.format(column=printable(column), columns=listed(names))
+    return InputError(message, names)
 
 
 def _described(rows: Sequence[SampleRow]) -> str:

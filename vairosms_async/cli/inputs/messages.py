@@ -5,6 +5,10 @@ from typing import Final
 CANNOT_READ: Final = "Cannot read {file}: {reason}"
 NO_ROOM: Final = "no room for its rows in {folder}: {error}. Set TMPDIR to another folder"
 
+CONTAINS_KEY: Final = "it contains the API key. Remove the key"
+HEADER_CONTAINS_KEY: Final = "its header contains the API key. Remove the key"
+ROW_CONTAINS_KEY: Final = "row {row} contains the API key. Remove the key"
+
 COMPRESSED: Final = "it is a compressed file. Unpack it first"
 PDF: Final = "it is a PDF. Export the list as text, CSV or .xlsx"
 IMAGE: Final = "it is an image. Enter the ids in a text file, one per line"

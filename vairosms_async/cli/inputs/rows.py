@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import frozen
 
@@ -26,11 +26,19 @@ _INVISIBLE: Final = dict.fromkeys(
 
 
 class InputError(Exception):
-    """FILE cannot be read as the options say. The message is one line."""
+    """FILE cannot be read as the options say. The message is one line.
+
+    Args:
+        message: The message.
+        quoted: The cells of FILE that the message quotes, perhaps truncated. Also an attribute.
+    """
+
+    def __init__(self, message: str, quoted: Sequence[Cell] = ()) -> None:
+        super().__init__(message)
+        self.quoted = quoted
 
 
-@frozen
-class Row:
+class Row(NamedTuple):
     """One row of FILE.
 
     Attributes:

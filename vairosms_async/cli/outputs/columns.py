@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from vairosms_async import VairoSMSInvalidIdError
 from vairosms_async.cli.inputs import Cell, Row
-from vairosms_async.cli.known import Known
+from vairosms_async.cli.known import Known, read_moment
 
 PANEL_COLUMNS: Final = (
     "paket_durum", "durum", "sms_baslik", "numara_toplam", "kredi_toplam", "created_at",
@@ -58,7 +58,12 @@ def panel_cells(row: Row, known: Known | None) -> tuple[Cell, ...]:
             None if log is None else log.hata_kodu,
             None if log is None else log.mesaj,
         )
-    return (*record, *error, naive(known.checked_at))
+    return (*record, *error, read_checked_at(known))
+
+
+def read_checked_at(known: Known) -> datetime | None:
+    """Return ``checked_at`` as OUT shows it."""
+    return None if known.checked_at is None else naive(read_moment(known.checked_at))
 
 
 def find_error(row: Row, known: Known | None) -> tuple[str, str] | None:

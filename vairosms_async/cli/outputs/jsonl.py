@@ -24,20 +24,16 @@ class JsonLines:
 
     def line(self, row: Row, known: Known | None) -> bytes:
         """Write the line of a row, with its newline."""
-        # A plain record has no log, and is not parsed.
-        gonderim = None if known is None or known.is_plain else known.gonderim
-        log = None if gonderim is None else gonderim.log
         error = find_error(row, known)
-        checked_at = None if known is None else known.checked_at
         missing = (None,) * (len(self._keys) - len(row.cells))
         fields = {
             "line": row.line,
             "id": row.text or None if row.id is None else row.id,
             "input": dict(zip(self._keys, row.cells + missing, strict=True)),
             "gonderim": None if known is None else known.to_dict(),
-            "hata_kodu": None if log is None else log.hata_kodu,
+            "hata_kodu": None if known is None else known.log_entry.hata_kodu,
             "error": None if error is None else {"type": error[0], "message": error[1]},
-            "checked_at": None if checked_at is None else checked_at.isoformat(timespec="seconds"),
+            "checked_at": None if known is None else known.checked_at,
         }
         # What UTF-8 cannot contain, half of a surrogate pair, is written as JSON escapes it.
         return _encode(fields).encode(errors="backslashreplace") + b"\n"

@@ -6,7 +6,10 @@ from typing import Final
 MAX_EXACT: Final = 10**15 - 1
 """Excel keeps 15 digits of a number and writes zeros in place of the others."""
 
-_PLAIN_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,14}")
+PLAIN_NUMBER: Final = r"(?:0|-?[1-9][0-9]{0,14})"
+"""The pattern of `is_plain_number`."""
+
+_PLAIN_NUMBER = re.compile(PLAIN_NUMBER)
 
 
 def is_plain_number(text: str) -> bool:

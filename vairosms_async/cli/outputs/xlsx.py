@@ -25,7 +25,6 @@ _COLOURS = {
     PaketDurum.DEVAM_EDIYOR: {"font_color": "#9C5700", "bg_color": "#FFEB9C"},
     PaketDurum.SONLANDI: {"font_color": "#006100", "bg_color": "#C6EFCE"},
 }
-_DURUM = PANEL_COLUMNS.index("durum")
 _MEASURED_ROWS = 100
 _MIN_WIDTH, _MAX_WIDTH = 8, 50
 _PANEL_WIDTHS = {
@@ -94,7 +93,7 @@ class _Sheet:
         self._is_typed = is_typed
         self._bold = workbook.add_format({"bold": True})
         self._whole = workbook.add_format({"num_format": "0"})
-        self._colours = {state: workbook.add_format(c) for state, c in _COLOURS.items()}
+        self._colours = {state.name: workbook.add_format(c) for state, c in _COLOURS.items()}
         self._times = {
             datetime: workbook.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
             date: workbook.add_format({"num_format": "yyyy-mm-dd"}),
@@ -112,11 +111,12 @@ class _Sheet:
         for column, cell in enumerate(row.cells):
             is_number = not self._is_typed and isinstance(cell, str) and is_plain_number(cell)
             self._write(number, column, int(str(cell)) if is_number else cell)
-        for column, cell in enumerate(panel_cells(row, known), width):
+        durum, name, *cells = panel_cells(row, known)
+        self._write(number, width, durum)
+        if isinstance(name, str):
+            self._write_text(number, width + 1, name, self._colours.get(name))
+        for column, cell in enumerate(cells, width + 2):
             self._write(number, column, cell)
-        if known is not None and known.gonderim is not None:  # once more, with its colour
-            durum = known.gonderim.paket_durum
-            self._write_text(number, width + _DURUM, durum.name, self._colours.get(durum))
 
     def _write(self, row: int, column: int, cell: Cell) -> None:
         if cell is None:
@@ -144,8 +144,6 @@ class _Sheet:
             self._sheet.write_number(row, column, number, style)
 
     def _write_text(self, row: int, column: int, text: str, style: Any = None) -> None:
-        # XML cannot contain half of a surrogate pair.
-        text = text if text.isascii() else text.encode(errors="backslashreplace").decode()
         if text:
             self._sheet.write_string(row, column, text, style)
 
