@@ -46,9 +46,8 @@ class Slots(asyncio.Semaphore):
             self._size += 1
             super().release()
         withheld = min(self._value, self._size - size)
-        if withheld > 0:
-            self._value -= withheld
-            self._size -= withheld
+        self._value -= withheld
+        self._size -= withheld
 
     def release(self) -> None:
         """Free a slot, or withhold it if the size was lowered."""

@@ -50,6 +50,15 @@ def test_a_second_refusal_extends_the_pause_but_never_shortens_it(caplog):
     assert len(warnings(caplog)) == 2
 
 
+def test_counts_the_seconds_of_overlapping_pauses_once():
+    pause = Pause()
+    total = []
+    for now, seconds in ((100.0, 10.0), (105.0, 10.0), (106.0, 1.0), (120.0, 2.0)):
+        pause.begin(now, seconds, 503)
+        total.append(pause.seconds)
+    assert total == [10.0, 15.0, 15.0, 17.0]
+
+
 def test_zero_and_negative_seconds_neither_pause_nor_warn(caplog):
     caplog.set_level(logging.DEBUG)
     pause = Pause()
