@@ -157,7 +157,7 @@ class Pace:
     @property
     def is_spaced(self) -> bool:
         """Whether the next request must wait for its turn."""
-        return self.adaptive and self._adaptive_limit.spaced
+        return self._adaptive_limit.spaced
 
     def is_down(self, now: float) -> bool:
         """Whether no lookup has succeeded lately."""

@@ -88,6 +88,15 @@ def test_counts_requests_refusals_and_timeouts(adaptive):
     assert (pace.requests, pace.refusals, pace.timeouts) == (9, 3, 2)
 
 
+def test_the_latency_is_the_mean_of_the_answer_times():
+    pace = Pace(64)
+    assert pace.latency == 0
+    exchange(pace, RECORD, at=1.0, seconds=0.2)
+    exchange(pace, VairoSMSNotFoundError(status=404), at=2.0, seconds=0.4)
+    exchange(pace, VairoSMSServerError(status=500), at=9.0, seconds=5.0)
+    assert pace.latency == pytest.approx(0.3)
+
+
 @pytest.mark.parametrize(
     ("outcome", "limit"),
     [

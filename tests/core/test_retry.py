@@ -47,7 +47,7 @@ def error_name(error):
 
 def test_defaults_are_as_documented():
     assert RetryPolicy() == RetryPolicy(
-        attempts=4, initial_delay=0.25, max_delay=8.0, max_retry_after=60.0
+        attempts=4, initial_delay=0.25, max_delay=8.0, max_retry_after=60.0, max_overload=60.0
     )
 
 
@@ -205,6 +205,8 @@ def test_does_not_send_a_refused_lookup_again(policy, error):
 
 def test_a_panel_that_is_down_takes_the_tokens_of_its_loans():
     budget = RetryBudget()
+    budget.collect()
+    assert budget.tokens == 100.0
     for _ in range(30):
         budget.lend()
     budget.deposit(retried=True)
