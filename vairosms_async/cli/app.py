@@ -1,6 +1,7 @@
 """The ``vairosms`` command: its options, and the commands ``get`` and ``wait``."""
 
 import asyncio
+import io
 import platform
 import sys
 from contextlib import aclosing
@@ -8,7 +9,7 @@ from contextlib import aclosing
 import aiohttp
 import click
 
-from vairosms_async import GonderimResult, VairoSMSClient, __version__
+from vairosms_async import GonderimResult, RetryPolicy, VairoSMSClient, __version__
 
 from . import display
 from .bulk import Bulk
@@ -16,6 +17,7 @@ from .demo import demo, sandbox
 from .inputs import Row
 from .known import known_from
 from .outputs import JsonLines
+from .progress import trouble_reported
 from .settings import (
     ABOUT_THE_KEY,
     SECONDS,
@@ -25,7 +27,7 @@ from .settings import (
     open_client,
 )
 from .signals import ALL_FOUND, SOME_FAILED, STOPPED, CommandError, Signals, say
-from .streams import StdoutError
+from .streams import ReaderLeftError, StdoutError
 
 _packet_ids: Option = click.argument("ids", metavar="ID...", nargs=-1, required=True)
 _json_option: Option = click.option(
@@ -50,6 +52,8 @@ def run() -> int:
         except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
             say("Interrupted.")
             return signals.exit_code
+        except ReaderLeftError:
+            return ALL_FOUND
         except StdoutError as exc:
             say(f"Error: stdout: {exc}")
             return STOPPED
@@ -57,7 +61,10 @@ def run() -> int:
             say(f"Error: {exc.message}")
             return exc.exit_code
         except click.ClickException as exc:
-            exc.show()
+            message = io.StringIO()
+            exc.show(message)
+            for line in message.getvalue().splitlines():
+                say(line)
             return exc.exit_code
         return outcome if isinstance(outcome, int) else ALL_FOUND
 
@@ -228,7 +235,7 @@ def get(signals: Signals, ids: tuple[str, ...], as_json: bool, api_key_file: str
 
 
 async def _get(ids: tuple[str, ...], *, as_json: bool) -> int:
-    async with open_client() as client:
+    async with open_client() as client, trouble_reported(client):
         numbers = {number for text in ids if (number := _number(text)) is not None}
         async with aclosing(client.iter_gonderimler(numbers)) as answers:
             found = {result.id: result async for result in answers}
@@ -281,13 +288,15 @@ async def _wait(ids: tuple[str, ...], timeout: float | None, *, as_json: bool) -
             display.show_change(out, result)
 
     given: dict[int, tuple[int, str]] = {}
-    async with open_client() as client:
+    async with open_client() as client, trouble_reported(client):
         for line, text in enumerate(ids, 1):
             if (number := _number(text)) is None:
                 show(line, text, await _refuse(client, text))
             else:
                 given.setdefault(number, (line, text))
-        waits = client.wait_gonderimler(given, timeout=timeout, changes=True)
+        # The next poll is a retry, too. With fewer retries, a failure is reported within seconds.
+        patient = client.with_options(retry=RetryPolicy(attempts=2))
+        waits = patient.wait_gonderimler(given, timeout=timeout, changes=True)
         async with aclosing(waits) as results:
             async for result in results:
                 show(*given[int(result.id)], result)
