@@ -12,7 +12,7 @@ from tests.cli.results import OUTS, OutRow, check_complete, query_store, read_ou
 from tests.helpers import example_packet
 from tests.platforms import posix
 from vairosms_async.cli import lookups
-from vairosms_async.cli.display import Progress
+from vairosms_async.cli.progress import Progress
 from vairosms_async.sandbox import Fault
 
 

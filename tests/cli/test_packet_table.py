@@ -24,7 +24,7 @@ def test_table_fits_the_width(width):
     assert re.search(r"failed, nothing charged +0 credits", text)
     assert "BAŞLIK" in text
     assert re.search(r"^ +INVALID_SOURCE_ADDRESS", text, re.MULTILINE)
-    assert text.endswith("\ngonderim 9999: HTTP 404\n")
+    assert text.endswith("\n9999: Packet not found (HTTP 404)\n")
     assert all(len(line) <= width for line in text.splitlines())
 
 
@@ -54,7 +54,7 @@ def test_narrow_terminal_gets_a_list_of_fields(width):
 def test_failures_alone_print_no_table():
     out = screen()
     show_packets(out, [NOT_FOUND])
-    assert printed(out) == "gonderim 9999: HTTP 404\n"
+    assert printed(out) == "9999: Packet not found (HTTP 404)\n"
 
 
 def test_control_characters_are_replaced():
@@ -80,10 +80,13 @@ def test_change_shows_the_new_state():
     show_change(out, NOT_FOUND)
     lines = [re.sub(r"^\d\d:\d\d:\d\d  ", "", line) for line in printed(out).splitlines()]
     assert lines == [
-        "52  DEVAM_EDIYOR: in progress, scheduled for 2016-07-21 14:40:16",
-        "61  HATALI: failed, nothing charged, INVALID_SOURCE_ADDRESS",
+        (
+            "52  DEVAM_EDIYOR: in progress (still being sent, not final yet), "
+            "scheduled for 2016-07-21 14:40:16"
+        ),
+        "61  HATALI: failed, nothing charged, INVALID_SOURCE_ADDRESS (sender title refused)",
         "52  BILINMEYEN_7: a state that this version does not know",
-        "gonderim 9999: HTTP 404",
+        "9999: Packet not found (HTTP 404)",
     ]
 
 

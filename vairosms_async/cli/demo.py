@@ -138,7 +138,6 @@ async def _serve(panel: SandboxPanel) -> int:
         ) from None
     try:
         url, key = panel.base_url, panel.api_key
-        say("The panel runs until Ctrl-C. Paste these lines into another terminal:")
         set_variable = '$env:{} = "{}"' if os.name == "nt" else "export {}={}"
         click.echo(set_variable.format("VAIROSMS_BASE_URL", url))
         click.echo(set_variable.format("VAIROSMS_API_KEY", key))
@@ -146,6 +145,7 @@ async def _serve(panel: SandboxPanel) -> int:
         curl = "curl.exe" if os.name == "nt" else "curl"  # PowerShell's curl is another program
         click.echo(f"{curl} '{url}/GonderimBilgisi/52?api_key={key}'")
         sys.stdout.flush()
+        say("Paste these lines into another terminal. Ctrl-C stops the panel.")
         only_a_signal_ends_it: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         return await only_a_signal_ends_it
     finally:

@@ -23,7 +23,7 @@ from .store import Kind, Summary
 
 _STATES: Final = {
     PaketDurum.HATALI: "failed, nothing charged",
-    PaketDurum.DEVAM_EDIYOR: "in progress: still being sent, not final yet",
+    PaketDurum.DEVAM_EDIYOR: "in progress (still being sent, not final yet)",
     PaketDurum.SONLANDI: "sent and finished",
 }
 _CODES: Final = {

@@ -107,7 +107,7 @@ class _GuardedRaw(io.RawIOBase):
 
     def _write_or_drop(self, data: Any) -> int | None:
         """Write what does not block. Return None if nobody reads the pipe or terminal."""
-        self._is_stuck = not can_write(self.fileno(), 0.0 if self._is_stuck else self._patience())
+        self._is_stuck = not can_write(self, 0.0 if self._is_stuck else self._patience())
         return None if self._is_stuck else self._raw.write(memoryview(data)[:_PIECE])
 
     def _patience(self) -> float | None:
@@ -118,11 +118,11 @@ class _GuardedRaw(io.RawIOBase):
         return 0.0
 
 
-def can_write(fd: int, timeout: float | None) -> bool:
-    """Wait until a descriptor is writable.
+def can_write(file: int | io.RawIOBase, timeout: float | None) -> bool:
+    """Wait until a file is writable.
 
     Args:
-        fd: The descriptor.
+        file: The file, or its descriptor.
         timeout: Maximum number of seconds to wait. None: no limit.
 
     Returns:
@@ -131,8 +131,8 @@ def can_write(fd: int, timeout: float | None) -> bool:
     if sys.platform == "win32":  # its select supports only sockets
         return True
     try:
-        return bool(select.select([], [fd], [], timeout)[1])
-    except OSError:  # the write reports it
+        return bool(select.select([], [file], [], timeout)[1])
+    except OSError:  # it has no descriptor, or the write reports the error
         return True
 
 
