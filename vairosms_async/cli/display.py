@@ -34,7 +34,7 @@ _CODES: Final = {
     "INVALID_DESTINATION_ADDRESS": "number not like 905399999999",
 }
 ERRORS: Final = {
-    "VairoSMSInvalidIdError": "Not a packet id, which is a whole number from 1",
+    "VairoSMSInvalidIdError": "Not a packet id (a whole number from 1)",
     "VairoSMSConnectionError": "No connection to the panel",
     "VairoSMSTimeoutError": "No answer in time",
     "VairoSMSResponseError": "Not an answer of the panel",
