@@ -325,9 +325,11 @@ class Store:
     def _relative(self, path: Path) -> str:
         """Return the path from the store's folder, so that a folder with both can be moved."""
         try:
-            return os.path.relpath(path, self.path and self.path.parent)
+            relative = os.path.relpath(path, self.path and self.path.parent)
         except ValueError:  # on another drive of Windows
-            return str(path)
+            relative = str(path)
+        # SQLite's text is UTF-8. Names of files need not be.
+        return relative.encode(errors="backslashreplace").decode()
 
 
 def _can_sync(path: Path) -> bool:
