@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -66,11 +67,12 @@ def process_1_below(pid):
     """Return the id, in our namespace, of the process that `unshare --fork` runs as process 1."""
     parents = {str(pid)}
     for status in sorted(Path("/proc").glob("[0-9]*/status"), key=lambda path: int(path.parts[2])):
-        fields = dict(re.findall(r"^(\w+):\t(.*)", status.read_text(), re.MULTILINE))
-        if fields["PPid"] in parents:
-            parents.add(fields["Pid"])
-            if fields["NSpid"].split()[1:] == ["1"]:
-                return fields["Pid"]
+        with suppress(OSError):  # the process has ended
+            fields = dict(re.findall(r"^(\w+):\t(.*)", status.read_text(), re.MULTILINE))
+            if fields["PPid"] in parents:
+                parents.add(fields["Pid"])
+                if fields["NSpid"].split()[1:] == ["1"]:
+                    return fields["Pid"]
     raise AssertionError("there is no process 1")
 
 

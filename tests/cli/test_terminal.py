@@ -147,3 +147,18 @@ def test_a_size_of_0_is_the_usual_size(panel, folder, name):
     code, text = run_on_terminal(panel, "bulk", "ids", "-o", "out.csv", **{name: "0"})
     assert code == 0
     assert "/800" in text
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_message_is_wrapped_between_words(panel, folder, columns):
+    code, text = run_on_terminal(
+        panel, "get", "52", size=(24, columns), VAIROSMS_API_KEY="wrong-key"
+    )
+    assert code == 3
+    lines = text.splitlines()
+    assert len(lines) > 1
+    assert all(len(line) <= columns for line in lines)
+    assert " ".join(lines).startswith(
+        "Error: the panel refused the API key. Check VAIROSMS_API_KEY or the file of "
+        "--api-key-file. The panel's answer: "
+    )

@@ -99,7 +99,7 @@ Examples:
 
 Exit codes: 0 all found, 1 some failed, 2 not started, 3 key refused, 4 stopped early (disk, pipe,
 panel down), 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP. After each but 0, 2 and 3, run the same command
-again.""",
+again. If OUT is - and its reader leaves, as with | head, the run ends with 0.""",
 )
 @click.argument("file", metavar="FILE", type=click.Path(allow_dash=True))
 @click.option(

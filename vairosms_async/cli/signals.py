@@ -3,8 +3,10 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
+from textwrap import fill
 from threading import Thread, Timer
 from types import FrameType
 from typing import Any, Final, NoReturn, Self
@@ -36,8 +38,12 @@ def printable(value: object) -> str:
 
 
 def say(text: str) -> None:
-    """Print a line on stderr."""
-    click.echo(printable(text.replace("\n", " ")), err=True)
+    """Print a line on stderr. Only a terminal gets it wrapped, between words."""
+    line = printable(text.replace("\n", " "))
+    if sys.stderr.isatty():
+        width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        line = fill(line, width, break_on_hyphens=False)
+    click.echo(line, err=True)
 
 
 class Signals:
