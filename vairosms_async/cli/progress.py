@@ -47,7 +47,7 @@ class Progress:
         self.stats: Callable[[], ClientStats] | None = None
         # A dumb terminal cannot move the cursor.
         self._draws = is_terminal(out) and not out.is_dumb_terminal and not quiet
-        self._live: Live | None = None
+        self._live = Live(console=out, auto_refresh=False, transient=True)
         self._began = self._shown = time.monotonic()
         self._samples: deque[tuple[float, int]] = deque([(self._began, 0)])
         self._warnings = 0
@@ -93,7 +93,7 @@ class Progress:
         self._samples.append((now, lookups.answered))
         while now - self._samples[0][0] > self.WINDOW:
             self._samples.popleft()
-        if self._live is not None:
+        if self._draws:
             self._live.update(self._bar(lookups), refresh=True)
         elif now - self._shown >= self._line_interval(now):
             self._shown = now
@@ -105,14 +105,13 @@ class Progress:
         return f"{_duration(seconds)}, {answered / seconds:,.0f}/s"
 
     def _start(self) -> None:
+        # A new one each time: the old one would erase what the shell has printed in between.
         self._live = Live(console=self._out, auto_refresh=False, transient=True)
         self._live.start()
 
     def _stop(self) -> None:
         """Erase the bar, and show the cursor."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        self._live.stop()
 
     def _line_interval(self, now: float) -> float:
         # A log of a long run needs fewer lines.
