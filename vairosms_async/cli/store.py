@@ -328,8 +328,7 @@ class Store:
             relative = os.path.relpath(path, self.path and self.path.parent)
         except ValueError:  # on another drive of Windows
             relative = str(path)
-        # SQLite's text is UTF-8. Names of files need not be.
-        return relative.encode(errors="backslashreplace").decode()
+        return relative.encode(errors="backslashreplace").decode()  # it may not be UTF-8
 
 
 def _can_sync(path: Path) -> bool:
