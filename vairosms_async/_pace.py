@@ -46,9 +46,8 @@ class Slots(asyncio.Semaphore):
             self._size += 1
             super().release()
         withheld = min(self._value, self._size - size)
-        if withheld > 0:
-            self._value -= withheld
-            self._size -= withheld
+        self._value -= withheld
+        self._size -= withheld
 
     def take(self) -> bool:
         """Take a slot if one is free and no lookup waits. Return whether it was taken."""
@@ -167,7 +166,7 @@ class Pace:
     @property
     def is_spaced(self) -> bool:
         """Whether the next request must wait for its turn."""
-        return self.adaptive and self._adaptive_limit.spaced
+        return self._adaptive_limit.spaced
 
     def is_down(self, now: float) -> bool:
         """Whether no lookup has succeeded lately."""

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 from attrs import frozen
@@ -87,6 +88,17 @@ def open_unread_pipe():
     reading, writing = os.pipe()
     os.close(reading)
     return writing
+
+
+def open_full_pipe():
+    """Open a pipe that is full, and that nobody reads. Return both descriptors."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(1 << 16))
+    os.set_blocking(writing, True)
+    return reading, writing
 
 
 def open_full_device():

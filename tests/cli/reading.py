@@ -3,9 +3,9 @@
 import io
 
 from vairosms_async.cli.inputs import read_input
-from vairosms_async.cli.inputs.csv import read_csv
+from vairosms_async.cli.inputs.csv import read_text
 from vairosms_async.cli.inputs.ids import read_rows
-from vairosms_async.cli.inputs.text import decode_lines, read_ids
+from vairosms_async.cli.inputs.text import decode_lines
 
 
 class SmallChunks(io.BytesIO):
@@ -19,18 +19,19 @@ class SmallChunks(io.BytesIO):
         return super().read(self._size)
 
 
-def read_bytes(data, column=None, encoding=None, size=None):
+def read_bytes(data, column=None, encoding=None, size=None, skip_rows=0):
     """Parse bytes of text or CSV into a list of (line, cells, id, text, problem).
 
     Args:
         data: The bytes.
-        column: The column of the ids, if the bytes are CSV.
+        column: The column of the ids; None for the only one.
         encoding: The encoding; None detects it.
-        size: Number of bytes per read after the first two; None for all.
+        size: Number of bytes per read after the first eight; None for all.
+        skip_rows: Number of lines above the header.
     """
-    stream = SmallChunks(data[2:], size or -1)
-    lines = decode_lines(data[:2], stream, encoding)
-    return list(read_rows(read_ids(lines) if column is None else read_csv(lines, column)))
+    head = data if size is None else data[:8]
+    lines = decode_lines(head, SmallChunks(data[len(head) :], size or -1), encoding)
+    return list(read_rows(read_text(lines, column, skip_rows)))
 
 
 def ids_and_problems(*args, **kwargs):

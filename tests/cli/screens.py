@@ -12,11 +12,16 @@ UNKNOWN_STATE = attrs.evolve(FINISHED, paket_durum=PaketDurum(7))
 NOT_FOUND = GonderimResult(9999, error=VairoSMSNotFoundError("gonderim 9999: HTTP 404"))
 
 
-def screen(width=80, **options):
+class _Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def screen(width=80, *, terminal=False, **options):
     """Return a console that keeps what is printed. `printed` returns it."""
-    options = {"force_terminal": False, "no_color": True} | options
+    options = {"force_terminal": terminal, "no_color": True} | options
     options |= {"highlight": False, "legacy_windows": False}
-    return Console(file=io.StringIO(), width=width, **options)
+    return Console(file=_Terminal() if terminal else io.StringIO(), width=width, **options)
 
 
 def printed(out):

@@ -15,6 +15,7 @@ from tests.cli.helpers import (
     Panel,
     environment,
     open_full_device,
+    open_full_pipe,
     open_unread_pipe,
     start_vairosms,
     wait_until,
@@ -53,10 +54,11 @@ def exit_code(child):
 
 
 BREAKAGES = ["closed", "unread", "full"]
-REASONS = {
-    "closed": "it is closed",
-    "unread": "nobody reads it any more",
-    "full": "No space left on device",
+# By breakage of stdout: the exit code and stderr. The reader of an unread pipe has enough.
+ENDINGS = {
+    "closed": (4, "Error: stdout: it is closed\n"),
+    "unread": (0, ""),
+    "full": (4, "Error: stdout: No space left on device\n"),
 }
 WRONG_KEY = {"VAIROSMS_API_KEY": "wrong-key"}
 
@@ -101,6 +103,26 @@ def test_bulk_completes_out_when_the_reader_of_stderr_leaves(panel, folder):
     check_complete("out.csv", range(1, 1001))
 
 
+@pytest.mark.parametrize(
+    ("args", "settings", "code"),
+    [
+        pytest.param(["bulk", "ids", "-o", "out.csv"], {}, 0, id="all found"),
+        pytest.param(["get", "--no-such-option"], {}, 2, id="usage error"),
+        pytest.param(["bulk", "ids", "-o", "out.csv"], WRONG_KEY, 3, id="refused key"),
+    ],
+)
+def test_a_full_stderr_that_nobody_reads_does_not_stall(panel, folder, args, settings, code):
+    write_ids(range(1, 1001))
+    panel.fail(Fault("status", 429, retry_after=1), id=400)  # the command warns of the pause
+    reading, writing = open_full_pipe()
+    child = start_vairosms(*args, panel=panel, settings=settings, stderr=writing)
+    assert exit_code(child) == code
+    os.close(writing)
+    os.close(reading)
+    if code == 0:
+        check_complete("out.csv", range(1, 1001))
+
+
 @pytest.mark.parametrize("breakage", BREAKAGES)
 @pytest.mark.parametrize(
     "args",
@@ -116,19 +138,18 @@ def test_bulk_completes_out_when_the_reader_of_stderr_leaves(panel, folder):
     ],
     ids=" ".join,
 )
-def test_broken_stdout_is_an_error(panel, breakage, args):
+def test_broken_stdout_ends_the_command(panel, breakage, args):
     child = start_broken("stdout", breakage, *args, panel=panel)
     _, err = child.communicate(timeout=60)
-    assert child.returncode == 4
-    assert err.decode() == f"Error: stdout: {REASONS[breakage]}\n"
+    assert (child.returncode, err.decode()) == ENDINGS[breakage]
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES)
-def test_broken_stdout_is_an_error_with_a_broken_stderr_too(panel, breakage):
+def test_broken_stdout_ends_the_command_with_a_broken_stderr_too(panel, breakage):
     broken = open_full_device()
     child = start_broken("stdout", breakage, "get", "52", panel=panel, stderr=broken)
     os.close(broken)
-    assert exit_code(child) == 4
+    assert exit_code(child) == ENDINGS[breakage][0]
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES)
@@ -176,7 +197,7 @@ def test_an_uncaught_error_keeps_its_exit_code_with_a_broken_stderr(
 @pytest.mark.parametrize("name", ["PYTHONUNBUFFERED", "PYTHONDEVMODE"])
 def test_python_settings_keep_exit_code_4(panel, name):
     env = environment(panel, **{name: "1"})
-    broken = open_unread_pipe()
+    broken = open_full_device()
     code = subprocess.call([*VAIROSMS, "get", "52"], env=env, stdout=broken, stderr=broken)
     os.close(broken)
     assert code == 4

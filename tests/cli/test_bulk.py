@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from tests.cli.results import OUTS, OutRow, check_complete, query_store, read_ou
 from tests.helpers import example_packet
 from tests.platforms import posix
 from vairosms_async.cli import lookups
-from vairosms_async.cli.display import Progress
+from vairosms_async.cli.progress import Progress
 from vairosms_async.sandbox import Fault
 
 
@@ -82,6 +84,40 @@ def test_a_signal_says_how_far_the_run_is_and_leaves_out_untouched(vairosms, pan
         "Interrupted.\n0 of 100 packets are looked up.\nRun the same command again to continue.\n"
     )
     assert not Path("out.csv").exists()
+
+
+@posix
+def test_an_interrupted_run_whose_file_was_a_pipe_says_what_to_run_again(vairosms, panel):
+    """As with `vairosms bulk <(query)`, whose FILE is /dev/fd/63."""
+    panel.fail(Fault("hang"), times=None)
+    reading, writing = os.pipe()
+    os.write(writing, b"52\n61\n")
+    os.close(writing)
+    ran = vairosms("bulk", f"/dev/fd/{reading}", "-o", "out.csv", kill_after=0.4)
+    os.close(reading)
+    assert ran.code == 143
+    assert ran.err.endswith(
+        "Interrupted.\n0 of 2 packets are looked up.\nFILE was a pipe, not a file on disk. To "
+        "continue, run the whole command line again, with the command that wrote the ids.\n"
+    )
+
+
+@posix
+def test_a_file_that_is_deleted_during_the_run_is_not_called_a_pipe(vairosms, panel):
+    panel.fail(Fault("hang"), times=None)
+    write_ids([52])
+    deleting = threading.Timer(0.2, Path("ids").unlink)
+    deleting.start()
+    ran = vairosms("bulk", "ids", "-o", "out.csv", kill_after=0.5)
+    deleting.join()
+    assert ran.err.endswith("Run the same command again to continue.\n")
+
+
+def test_the_credits_of_a_packet_count_once(vairosms):
+    write_ids([52, 61, 52, "052", 52])
+    assert "Checked 5 rows in " in (ran := vairosms("bulk", "ids", "-o", "out.csv")).err
+    assert "SONLANDI 1 " in ran.err
+    assert "Credits charged: 2\n" in ran.err
 
 
 @pytest.mark.parametrize("stdout", [None, io.StringIO()], ids=["no stdout", "no descriptor"])

@@ -45,7 +45,7 @@ def test_max_failures_0_never_ends_the_run(vairosms, panel):
     write_ids(range(1, 201))
     ran = vairosms("bulk", "ids", "-o", "out.jsonl", "--max-failures", 0)
     assert ran.code == 1
-    assert "VairoSMSServerError 200 100.0%" in ran.err
+    assert "Panel out of order 200 100.0%" in ran.err
     check_complete("out.jsonl", range(1, 201))
 
 

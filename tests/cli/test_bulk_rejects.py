@@ -123,8 +123,8 @@ def test_a_refused_key_ends_the_run(vairosms, monkeypatch, panel, out):
     write_ids(range(1, 201))
     ran = vairosms("bulk", "ids", "-o", out)
     assert ran.code == 3
-    assert ran.err.startswith("Error: the panel refused the API key: gonderim ")
-    assert ran.err.endswith("Run the same command again to continue.\n")
+    assert ran.err.startswith("Error: the panel refused the API key. Check VAIROSMS_API_KEY or ")
+    assert "again" not in ran.err
     assert "gecersiz" not in ran.err
     assert panel.requests <= 16
     monkeypatch.setenv("VAIROSMS_API_KEY", KEY)

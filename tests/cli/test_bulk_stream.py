@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.helpers import add_settling_packet, write_ids
+from tests.cli.helpers import add_settling_packet, open_unread_pipe, write_ids
 from tests.cli.results import final_ids
 from tests.platforms import linux, posix
 
@@ -60,7 +60,7 @@ def test_a_store_remembers_the_answers_of_a_stream(vairosms, panel):
 
 def test_rows_with_the_same_id_share_one_lookup(vairosms, panel):
     """More rows than are kept in memory."""
-    ids = [n % 40 + 1 if n % 50 else "x" for n in range(4000)]
+    ids = [n % 40 + 1 if n % 50 else "1x" for n in range(4000)]
     write_ids(ids)
     ran = vairosms("bulk", "ids", "-o", "-", "-q")
     assert [row["id"] for row in parse(ran.out)] == ids
@@ -132,3 +132,19 @@ def test_an_unread_pipe_ends_the_run(vairosms, store):
     assert ran.err.startswith("Error: fifo: nobody reads it any more\n")
     assert ("Run the same command again to continue." in ran.err) == store
     assert bool(store and final_ids("all.db")) == store
+
+
+@posix
+@pytest.mark.parametrize("store", [False, True], ids=["no store", "--store"])
+def test_a_reader_of_stdout_that_leaves_is_no_error(vairosms, capfd, store):
+    """As with `| head`."""
+    write_ids(range(1, 101))
+    saved, unread = os.dup(1), open_unread_pipe()
+    os.dup2(unread, 1)
+    try:
+        ran = vairosms("bulk", "ids", "-o", "-", "-q", *(("--store", "all.db") if store else ()))
+    finally:
+        os.dup2(saved, 1)
+        os.close(saved)
+        os.close(unread)
+    assert (ran.code, ran.err) == (0, "")

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import types
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,26 +33,28 @@ def test_demo_needs_no_key_and_ignores_https_proxy():
 
 @posix
 @pytest.mark.slow
-def test_sandbox_prints_commands_that_work():
+def test_sandbox_prints_lines_that_can_be_pasted():
+    """Without a comment or a label: zsh runs a pasted comment as a command."""
     child = start_vairosms(
         "sandbox", "--port", "0", "--packets", "3", "--latency", "0.01-0.02", bufsize=0
     )
     lines = [child.stdout.readline().decode() for _ in range(4)]
-    url = re.fullmatch(r"Base URL  (http://127\.0\.0\.1:\d+/Panel/api/v1)\n", lines[0])[1]
-    key = re.fullmatch(r"Key       (\S+)\n", lines[1])[1]
-    try_it = re.fullmatch(r"Try it    (.* vairosms get 52)\n", lines[2])[1]
-    curl = re.fullmatch(r"Or        curl '(.*)'\n", lines[3])[1]
-    assert (url in try_it, key in try_it) == (True, True)
-    env = environment(PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    out = subprocess.run(["sh", "-c", try_it], capture_output=True, check=True, env=env).stdout
+    *shown, curl = lines
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = environment(PATH=path, VAIROSMS_API_KEY=None)
+    pasted = ["sh", "-euc", "".join(shown)]
+    out = subprocess.run(pasted, capture_output=True, check=True, env=env).stdout
     assert "08505326480" in out.decode()
-    with urllib.request.urlopen(curl) as answer:
+    url = re.fullmatch(r"curl '(http://127\.0\.0\.1:\d+/.*)'\n", curl)[1]
+    with urllib.request.urlopen(url) as answer:
         assert json.load(answer)["aciklama"] == example_packet(52)
     taken = run_vairosms("sandbox", "--port", urlsplit(url).port)
     assert taken.code == 2
     assert "Address already in use: give another --port" in taken.err
     child.send_signal(signal.SIGTERM)
-    assert wait_for_exit(child).code == 143
+    ran = wait_for_exit(child)
+    assert (ran.code, ran.out) == (143, "")
+    assert ran.err.endswith("Ctrl-C stops the panel.\nInterrupted.\n")
 
 
 @pytest.mark.slow
@@ -59,7 +62,7 @@ def test_sandbox_applies_its_rate_limit():
     child = start_vairosms(
         "sandbox", "--port", "0", "--rate-limit", "1", "--faults", "0", bufsize=0
     )
-    settings = {"VAIROSMS_BASE_URL": child.stdout.readline().decode().split()[2]}
+    settings = {"VAIROSMS_BASE_URL": child.stdout.readline().decode().partition("=")[2].strip()}
     settings |= {"VAIROSMS_API_KEY": "sandbox-api-key"}
     ran = run_vairosms("bulk", "-", "-o", "-", given=b"52\n61\n1\n", settings=settings)
     assert ran.code == 0
@@ -81,5 +84,16 @@ def test_sandbox_serves_until_a_signal(vairosms, latency):
     args = ("sandbox", "--port", "0", "--latency", latency)
     ran = vairosms(*args, kill_after=0.3)
     assert ran.code == 143
-    assert re.fullmatch(r"Base URL  http://127\.0\.0\.1:\d+/Panel/api/v1", ran.out.splitlines()[0])
+    assert re.match(r"export VAIROSMS_BASE_URL=http://127\.0\.0\.1:\d+/Panel/api/v1\n", ran.out)
     assert ran.err.endswith("Interrupted.\n")
+
+
+@posix
+def test_sandbox_prints_lines_for_powershell_on_windows(vairosms, monkeypatch):
+    monkeypatch.setattr("vairosms_async.cli.demo.os", types.SimpleNamespace(name="nt"))
+    lines = vairosms("sandbox", "--port", "0", kill_after=0.3).out.splitlines()
+    assert re.fullmatch(
+        r'\$env:VAIROSMS_BASE_URL = "http://127\.0\.0\.1:\d+/Panel/api/v1"', lines[0]
+    )
+    assert lines[1:3] == ['$env:VAIROSMS_API_KEY = "sandbox-api-key"', "vairosms get 52"]
+    assert lines[3].startswith("curl.exe 'http://127.0.0.1:")

@@ -82,7 +82,7 @@ def test_a_signal_exits_with_128_plus_its_number(panel, folder, args, number):
     panel.fail(Fault("hang"), times=None)
     child = start_vairosms(*args, panel=panel)
     if args[0] == "sandbox":
-        assert child.stdout.readline().startswith(b"Base URL  http://127.0.0.1:")
+        assert child.stdout.readline().startswith(b"export VAIROSMS_BASE_URL=http://127.0.0.1:")
     else:
         wait_until(lambda: panel.in_flight)
     child.send_signal(number)

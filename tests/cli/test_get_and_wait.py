@@ -22,9 +22,10 @@ def test_get_shows_a_table_and_asks_once_per_id(panel):
 def test_get_shows_the_error_of_each_failed_id(panel):
     ran = run_vairosms("get", "52", "9999", "5x", "0", panel=panel)
     assert ran.code == 1
-    assert re.search(r"^gonderim 9999: HTTP 404", ran.out, re.MULTILINE)
-    assert re.search(r"^not a packet id: '5x'", ran.out, re.MULTILINE)
-    assert re.search(r"^not a packet id: 0 ", ran.out, re.MULTILINE)
+    *_, not_found, text, zero = ran.out.splitlines()
+    assert not_found == "9999: Packet not found (Gönderim bulunamadı.)"
+    assert text == "5x: Not a packet id (a whole number from 1)"
+    assert zero == "0: Not a packet id (a whole number from 1)"
 
 
 @pytest.mark.slow
@@ -42,7 +43,7 @@ def test_wait_shows_each_change_of_state(panel):
     panel.add_gonderim(packet)
     child = start_vairosms("wait", "777", "52", "x", panel=panel, bufsize=0)
     lines = [child.stdout.readline().decode() for _ in range(3)]
-    assert "  not a packet id: 'x'" in lines[0]
+    assert "  x: Not a packet id" in lines[0]
     assert any("  52  SONLANDI: sent and finished" in line for line in lines)
     assert any("  777  DEVAM_EDIYOR: in progress" in line for line in lines)
     panel.add_gonderim(packet | {"paket_durum": 1})
@@ -67,3 +68,23 @@ def test_get_writes_an_error_as_json(vairosms):
     [row] = map(json.loads, ran.out.splitlines())
     assert (ran.code, row["id"], row["input"]) == (1, 9999, {"id": "9999"})
     assert row["error"]["type"] == "VairoSMSNotFoundError"
+
+
+@pytest.mark.parametrize(
+    "args", [["get", "--\x1b[2J"], ["\x1b[2J"], ["sandbox", "--port", "\x1b[2J"]], ids=repr
+)
+def test_an_argument_cannot_steer_the_terminal(vairosms, args):
+    """It may be from a file, as with `xargs vairosms get`."""
+    ran = vairosms(*args)
+    assert ran.code == 2
+    assert "[2J" in ran.err
+    assert "\x1b" not in ran.err
+    assert ran.err.startswith("Usage: vairosms ")
+
+
+def test_json_cannot_steer_the_terminal(vairosms, panel):
+    title = "\x1b[2J\x9b2J\u202e\u2028BAŞLIK"
+    panel.add_gonderim(example_packet(52) | {"id": 780, "sms_baslik": title})
+    [line] = vairosms("get", "--json", "780").out.splitlines()
+    assert line.isprintable()
+    assert json.loads(line)["gonderim"]["sms_baslik"] == title

@@ -108,10 +108,6 @@ def test_the_copy_of_the_rows_is_deleted(tmp_path, monkeypatch):
     with read_input(str(tmp_path / "x")):
         assert not copies[0].closed
     assert copies[0].closed
-    (tmp_path / "x").write_text("ş\n", "utf-8")
-    with pytest.raises(InputError):
-        read_input(str(tmp_path / "x"), encoding="idna")
-    assert [copy.closed for copy in copies] == [True, True]
 
 
 @linux

@@ -10,17 +10,21 @@ from hypothesis import strategies as st
 
 from tests.cli.reading import ids_and_problems, read_bytes
 from vairosms_async.cli.inputs import InputError
-from vairosms_async.cli.inputs.csv import MAX_QUOTED_LINES, read_csv
+from vairosms_async.cli.inputs.csv import MAX_QUOTED_LINES, read_text
 
+CHANGED = "Excel has changed this number: format the column as text, then enter the ids again"
+TOO_LONG = "the row has more cells than the header: put cells that contain the delimiter in quotes"
 UNREADABLE = "the row cannot be read: is a quote not closed?"
 
 
 def columns_of(text, column):
-    return read_csv(iter(text.splitlines()), column).columns
+    return read_text(iter(text.splitlines()), column, 0).columns
 
 
 @pytest.mark.parametrize("size", [None, 1, 7], ids=["one read", "1 byte", "7 bytes"])
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
+@pytest.mark.parametrize(
+    "delimiter", [",", ";", "\t", "|"], ids=["comma", "semicolon", "tab", "pipe"]
+)
 @pytest.mark.parametrize(
     "column", ["paket_id", "2", "Başlık Ü"], ids=["name", "number", "Turkish name"]
 )
@@ -44,6 +48,8 @@ TABLES = {
     "quoted newline": (b'ad;id\n"two\nlines";52\nx;61\n', "id", [(2, 52), (4, 61)]),
     "quoted newline in the header": (b'"Paket\nNo",Ad\n52,x\n61,y\n', "1", [(3, 52), (4, 61)]),
     "comments before the header": (b"# of today; x\n\n #\nid;ad\n52;x\n", "id", [(5, 52)]),
+    "comments in quotes": (b'"# of today; x"\nid;ad\n52;x\n', "id", [(3, 52)]),
+    "named header with a number sign in quotes": (b'"#no";"id"\n1;52\n2;61\n', "id", ROWS),
     "header with a number sign": (b"#;id\n1;52\n2;61\n", "2", ROWS),
     "named header with a number sign": (b"#no;id\n1;52\n2;61\n", "id", ROWS),
     "number signs in rows": (b"no;id\n#1;52\n#2;61\n", "id", ROWS),
@@ -55,6 +61,28 @@ TABLES = {
     "header with a digit": (b"paket_id1\n52\n", "1", [(2, 52)]),
     "no header, column number": (b"2024;2025\n52;x\n61;y\n", "1", [(1, 2024), (2, 52), (3, 61)]),
     "delimiter in a line of Excel's": (b"sep=;\nid,x;ad\n52;x\n61;y\n", "id,x", [(3, 52), (4, 61)]),
+    "the same with a byte order mark": (
+        b"\xef\xbb\xbf\xef\xbb\xbfsep=|\nid|ad\n52|x\n",
+        "id",
+        [(3, 52)],
+    ),
+    "decimal commas": (b"id;tutar\n52;1,5\n61;2,5\n", "id", ROWS),
+    "decimal commas without a header": (b"52;1,5\n61;2,5\n", "1", [(1, 52), (2, 61)]),
+    "decimal commas and an uneven row": (
+        b"x;52;1,5\ny; z;61;2,5\n",
+        "2",
+        [(1, 52), (2, "z", TOO_LONG)],
+    ),
+    "semicolon in a short comma table": (b"id,ad\n52,x; y\n", "1", [(2, 52)]),
+    "decimal commas and a tab": (b"x\t52\t1,5;2\ny\t61\t2,5;3\n", "2", [(1, 52), (2, 61)]),
+    "delimiters in quotes": (b'id,"Ad; Soyad"\n52,"x; y"\n61,"z; w"\n', "1", ROWS),
+    "other delimiters in quotes": (b'52;"Ad, x"\n61;"y, z"\n', "1", [(1, 52), (2, 61)]),
+    "delimiter in some names": (b"id,ad;soyad\n52,x\n61,y\n", "1", ROWS),
+    "thousands without a header": (b"1,234\n52,0\n", "1", [(1, "1,234", CHANGED), (2, 52)]),
+    "old Mac line ends": (b"id;ad\r52;x\r61;y\r", "id", ROWS),
+    "Ctrl-Z at the end": (b"id;ad\r\n52;x\r\n61;y\r\n\x1a", "id", ROWS),
+    "formulas": (b'id;ad\n="52";x\n"=""61""";y\n', "id", ROWS),
+    "rows of delimiters above the header": (b';;\n"";"";""\nid;ad;x\n52;x;y\n', "id", [(4, 52)]),
     "header only": (b"id;ad\n", "id", []),
     "comment only": (b"# nothing\n", "id", []),
     "empty": (b"", "id", []),
@@ -74,6 +102,8 @@ def test_reads_the_column_of_a_table(name, size):
         pytest.param("Sıra; Ad ;\n", "Ad", ("Sıra", " Ad ", ""), id="names as they are"),
         pytest.param("ad;52\n", "2", ("1", "2"), id="no header"),
         pytest.param("x;Ad\n", "2", ("x", "Ad"), id="header, by number"),
+        pytest.param("id;ad, soyad\n1;x\n2;y, z", "id", ("id", "ad, soyad"), id="comma in a name"),
+        pytest.param("id\n52,0\n61,0\n", "id", ("id",), id="one column of decimals"),
     ],
 )
 def test_the_header_is_kept(text, column, columns):
@@ -81,12 +111,34 @@ def test_the_header_is_kept(text, column, columns):
 
 
 def test_cells_are_kept_as_they_are():
-    data = 'no;id;Not\n 1 ;52;"a;b"\n2;61\n3; 70;x;fazla\n'
+    data = 'no;id;Not\n 1 ;52;"a;b"\n2;61\n3; 70;x;;\n'
     assert [row[1] for row in read_bytes(data.encode(), "id")] == [
         (" 1 ", "52", "a;b"),
         ("2", "61"),
-        ("3", " 70", "x", "fazla"),
+        ("3", " 70", "x", "", ""),
     ]
+
+
+def test_rejects_an_id_that_may_have_been_divided():
+    data = b"id,ad\n1,234,x\n61,y\n"
+    assert ids_and_problems(data, "id") == [(2, "1", TOO_LONG), (3, 61)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"tutar,id\n1,50,52\n2,61\n", id="decimal comma"),
+        pytest.param(b"tutar,id,ad\n1,50,52,\n2,61,x\n", id="decimal comma and an empty cell"),
+        pytest.param(b"ad;id\nx;50;52\ny;61\n", id="semicolon"),
+    ],
+)
+def test_rejects_a_row_whose_cells_may_have_moved(data):
+    assert ids_and_problems(data, "id") == [(2, "50", TOO_LONG), (3, 61)]
+
+
+def test_more_cells_after_a_first_column_do_not_matter():
+    data = b"id;ad\n52;x;y\n61;z\n"
+    assert ids_and_problems(data, "id") == [(2, 52), (3, 61)]
 
 
 def test_row_without_an_id_is_a_problem():
@@ -151,7 +203,7 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"
 
 @given(
     st.lists(st.lists(CELLS, min_size=2, max_size=4), max_size=5),
-    st.sampled_from(";,\t"),
+    st.sampled_from(";,\t|"),
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
 )
 def test_what_csv_writes_comes_back(rows, delimiter, quoting):

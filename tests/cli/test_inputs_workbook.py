@@ -160,6 +160,40 @@ def test_the_only_column_needs_no_name(tmp_path):
     assert read_file(tmp_path / "x.xlsx") == (("no",), [Row(2, (52,), 52, "52", None)])
 
 
+def test_the_only_column_that_is_not_empty_needs_no_name(tmp_path):
+    write_xlsx(tmp_path / "x.xlsx", [(1, 2, "no"), (2, 2, 52)])
+    columns, rows = read_file(tmp_path / "x.xlsx")
+    assert columns == ("", "", "no")
+    assert rows == [Row(3, (None, None, 52), 52, "52", None)]
+
+
+@pytest.mark.parametrize("column", [None, "1"], ids=["the only column", "number"])
+def test_a_sheet_needs_no_header(tmp_path, column):
+    write_xlsx(tmp_path / "x.xlsx", table([52], ["61"]))
+    columns, rows = read_file(tmp_path / "x.xlsx", column=column)
+    assert columns == ("1",)
+    assert [(row.line, row.id) for row in rows] == [(1, 52), (2, 61)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        pytest.param("52,0", 52, id="decimal comma"),
+        pytest.param("'52", 52, id="apostrophe"),
+        pytest.param('="52"', 52, id="formula"),
+        pytest.param("\u200b52\u00a0", 52, id="invisible characters"),
+        pytest.param("1.234.567", CHANGED, id="thousands"),
+        pytest.param("1,23E+11", CHANGED, id="exponent"),
+    ],
+)
+def test_reads_the_text_of_a_cell_as_an_id(tmp_path, cell, expected):
+    with xlsxwriter.Workbook(tmp_path / "x.xlsx") as workbook:
+        workbook.add_worksheet().write_column(0, 0, ["id"])
+        workbook.worksheets()[0].write_string(1, 0, cell)
+    [row] = read_file(tmp_path / "x.xlsx")[1]
+    assert (row.id or row.problem) == expected
+
+
 def test_an_empty_sheet_has_no_rows(tmp_path):
     write_xlsx(tmp_path / "x.xlsx", [])
     assert read_file(tmp_path / "x.xlsx") == (("",), [])
@@ -171,7 +205,9 @@ def test_an_empty_sheet_has_no_rows(tmp_path):
         pytest.param({"column": "x"}, "no column 'x'. Columns: id, ad", id="column"),
         pytest.param({"column": "3"}, "no column 3: the first row has 2", id="column number"),
         pytest.param(
-            {}, "name the column of the ids with --column. Columns: id, ad", id="no column named"
+            {},
+            "name the column of the ids with --column. Columns: 1: id (52); 2: ad (x)",
+            id="no column named",
         ),
         pytest.param(
             {"column": "id", "sheet": "x"}, "no sheet 'x'. Sheets: Liste, İkinci", id="sheet"
@@ -202,7 +238,6 @@ def zip_of(name):
         pytest.param(b"PK\x03\x04 and nothing else", id="truncated zip"),
         pytest.param(zip_of("word/document.xml"), id="other zip"),
         pytest.param(xls(512), id="xls of 512 bytes"),
-        pytest.param((FIXTURES / "password.xlsx").read_bytes(), id="password"),
         pytest.param(xls(4000), id="xls of 4000 bytes"),  # calamine panics
     ],
 )
@@ -211,7 +246,16 @@ def test_rejects_a_workbook_that_cannot_be_read(tmp_path, data):
     with pytest.raises(InputError) as caught:
         read_input(str(tmp_path / "x.xlsx"), column="id")
     assert str(caught.value) == (
-        f"Cannot read {tmp_path}/x.xlsx: not a workbook, or it is damaged or has a password. "
+        f"Cannot read {tmp_path}/x.xlsx: not a workbook, or it is damaged. "
+        "Open it in Excel and save a copy as .xlsx"
+    )
+
+
+def test_rejects_a_workbook_with_a_password():
+    with pytest.raises(InputError) as caught:
+        read_input(str(FIXTURES / "password.xlsx"), column="id")
+    assert str(caught.value) == (
+        f"Cannot read {FIXTURES}/password.xlsx: it has a password. "
         "Open it in Excel and save a copy as .xlsx without a password"
     )
 

@@ -5,13 +5,18 @@ import re
 import attrs
 import pytest
 
+import vairosms_async
 from tests.cli.known_samples import DRIFTED, FAILED_PACKET, FINISHED, ONLY_STATE
 from tests.cli.screens import NOT_FOUND, UNKNOWN_STATE, printed, screen
 from vairosms_async import (
     GonderimResult,
     PaketDurum,
+    VairoSMSConnectionError,
+    VairoSMSError,
+    VairoSMSNotFoundError,
+    VairoSMSTimeoutError,
 )
-from vairosms_async.cli.display import show_change, show_packets
+from vairosms_async.cli.display import ERRORS, show_change, show_packets
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -24,7 +29,7 @@ def test_table_fits_the_width(width):
     assert re.search(r"failed, nothing charged +0 credits", text)
     assert "BAŞLIK" in text
     assert re.search(r"^ +INVALID_SOURCE_ADDRESS", text, re.MULTILINE)
-    assert text.endswith("\ngonderim 9999: HTTP 404\n")
+    assert text.endswith("\n9999: Packet not found (HTTP 404)\n")
     assert all(len(line) <= width for line in text.splitlines())
 
 
@@ -54,7 +59,7 @@ def test_narrow_terminal_gets_a_list_of_fields(width):
 def test_failures_alone_print_no_table():
     out = screen()
     show_packets(out, [NOT_FOUND])
-    assert printed(out) == "gonderim 9999: HTTP 404\n"
+    assert printed(out) == "9999: Packet not found (HTTP 404)\n"
 
 
 def test_control_characters_are_replaced():
@@ -80,10 +85,13 @@ def test_change_shows_the_new_state():
     show_change(out, NOT_FOUND)
     lines = [re.sub(r"^\d\d:\d\d:\d\d  ", "", line) for line in printed(out).splitlines()]
     assert lines == [
-        "52  DEVAM_EDIYOR: in progress, scheduled for 2016-07-21 14:40:16",
-        "61  HATALI: failed, nothing charged, INVALID_SOURCE_ADDRESS",
+        (
+            "52  DEVAM_EDIYOR: in progress (still being sent, not final yet), "
+            "scheduled for 2016-07-21 14:40:16"
+        ),
+        "61  HATALI: failed, nothing charged, INVALID_SOURCE_ADDRESS (sender title refused)",
         "52  BILINMEYEN_7: a state that this version does not know",
-        "gonderim 9999: HTTP 404",
+        "9999: Packet not found (HTTP 404)",
     ]
 
 
@@ -92,3 +100,47 @@ def test_failed_packet_without_a_code_shows_its_message():
     log = attrs.evolve(FAILED_PACKET.log, mesaj="Bilinmeyen hata")
     show_change(out, GonderimResult(61, attrs.evolve(FAILED_PACKET, log=log)))
     assert printed(out).endswith("HATALI: failed, nothing charged, Bilinmeyen hata\n")
+
+
+def test_failed_packet_without_a_log_says_that_no_reason_is_given():
+    out = screen()
+    show_change(out, GonderimResult(61, attrs.evolve(FAILED_PACKET, log=None)))
+    assert printed(out).endswith("HATALI: failed, nothing charged, no reason given\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        pytest.param(
+            VairoSMSNotFoundError("gonderim 7: HTTP 404: Yok", status=404, aciklama="Yok"),
+            "7: Packet not found (Yok)",
+            id="panel's words",
+        ),
+        pytest.param(
+            VairoSMSConnectionError("gonderim 7: no connection to p"),
+            "7: No connection to the panel (no connection to p)",
+            id="details",
+        ),
+        pytest.param(
+            VairoSMSTimeoutError("gonderim 7: no complete answer"),
+            "7: No answer in time (no complete answer)",
+            id="timeout of a lookup",
+        ),
+        pytest.param(
+            VairoSMSTimeoutError("gonderim 7: not final within 1 s", last=FINISHED),
+            "7: Not final in time (not final within 1 s)",
+            id="timeout of a wait",
+        ),
+        pytest.param(VairoSMSError("new"), "7: Lookup failed (new)", id="unknown kind"),
+    ],
+)
+def test_an_error_is_shown_without_its_class_name(error, text):
+    out = screen()
+    show_packets(out, [GonderimResult(7, error=error)])
+    assert printed(out) == f"{text}\n"
+
+
+def test_each_error_of_the_library_has_words():
+    """Except the base class, which lookups do not raise."""
+    names = {name for name in vairosms_async.__all__ if name.endswith("Error")}
+    assert names - {"VairoSMSError"} == ERRORS.keys()

@@ -1,9 +1,12 @@
 """The progress of a bulk run."""
 
+import asyncio
 import errno
 import io
 import logging
+import os
 import re
+import signal
 import sys
 import time
 import types
@@ -12,10 +15,14 @@ import pytest
 from rich.console import Console
 
 from tests.cli.screens import printed, screen
+from tests.platforms import posix
 from vairosms_async import PaketDurum
-from vairosms_async.cli.display import Progress
 from vairosms_async.cli.lookups import Lookups
+from vairosms_async.cli.progress import Progress
 from vairosms_async.cli.streams import guard_streams
+
+HIDE_CURSOR = "\x1b[?25l"
+SHOW_CURSOR = "\x1b[?25h"
 
 
 @pytest.fixture
@@ -40,12 +47,43 @@ def test_prints_a_line_every_five_seconds(clock):
     with progress.shown():
         for second in range(21):
             clock[0] = 1000.0 + second
-            progress.stats = lambda: types.SimpleNamespace(retries=second)  # noqa: B023
             progress.update(lookups(second + 1, SONLANDI=second, DEVAM_EDIYOR=1, failed=2))
     lines = printed(out).splitlines()
-    assert lines[0] == ("6/1,000, 1/s, 13:48 left; SONLANDI 5, DEVAM_EDIYOR 1, errors 2, retries 5")
+    assert lines[0] == "6/1,000, 1/s, 13:48 left; SONLANDI 5, DEVAM_EDIYOR 1, errors 2"
     assert len(lines) == 4
     assert progress.pace(20) == "0:20, 1/s"
+
+
+def test_a_log_of_a_long_run_gets_a_line_per_minute(clock):
+    out = screen()
+    progress = Progress(out, 1000)
+    for minute in range(600):
+        clock[0] = 1000.0 + 60 * minute
+        for _ in range(240):
+            clock[0] += 0.25
+            progress.update(lookups(1))
+    assert 590 < len(printed(out).splitlines()) < 700
+
+
+@pytest.mark.parametrize(
+    ("figures", "shown"),
+    [
+        pytest.param({"limit": 16.0}, "errors 0, limit 16", id="limit"),
+        pytest.param({"limit": 0.4}, "errors 0, limit below 1", id="limit below 1"),
+        pytest.param({"retries": 1234}, "errors 0, retries 1,234, limit 8", id="retries"),
+        pytest.param({"paused": 65.2}, "errors 0, limit 8, paused 1:05", id="pauses"),
+        pytest.param({"paused": 0.2}, "errors 0, limit 8", id="short pause"),
+        pytest.param({"requests": 0}, "errors 0", id="lookups on a cluster"),
+    ],
+)
+def test_shows_how_the_panel_is_asked(clock, figures, shown):
+    out = screen()
+    progress = Progress(out, 10)
+    figures = {"requests": 5, "retries": 0, "limit": 8.0, "paused": 0.0} | figures
+    progress.stats = lambda: types.SimpleNamespace(**figures)
+    clock[0] += 6
+    progress.update(lookups())
+    assert printed(out) == f"0/10, 0/s; {shown}\n"
 
 
 def test_prints_the_time_left_while_packets_are_answered(clock):
@@ -113,7 +151,7 @@ class HungUpTerminal(io.RawIOBase):
 
 @pytest.mark.parametrize("bar", [True, False], ids=["bar", "lines"])
 @pytest.mark.parametrize("hung_up", [True, False], ids=["before", "during the run"])
-def test_a_hung_up_terminal_does_not_end_the_run(monkeypatch, clock, bar, hung_up):
+async def test_a_hung_up_terminal_does_not_end_the_run(monkeypatch, clock, bar, hung_up):
     terminal = HungUpTerminal()
     terminal.hung_up = hung_up
     stderr = io.TextIOWrapper(io.BufferedWriter(terminal), "utf-8")
@@ -130,7 +168,7 @@ def test_a_hung_up_terminal_does_not_end_the_run(monkeypatch, clock, bar, hung_u
 
 
 def test_quiet_shows_nothing(clock):
-    out = screen(force_terminal=True)
+    out = screen(terminal=True)
     progress = Progress(out, 3, quiet=True)
     with progress.shown():
         progress.warn("x")
@@ -141,8 +179,8 @@ def test_quiet_shows_nothing(clock):
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 @pytest.mark.parametrize("waiting", [0, 999_900], ids=["lookups", "polls"])
-def test_bar_fits_the_width(clock, width, waiting):
-    out = screen(width, force_terminal=True)
+async def test_bar_fits_the_width(clock, width, waiting):
+    out = screen(width, terminal=True)
     progress = Progress(out, 1_000_000)
     with progress.shown():
         clock[0] += 1
@@ -157,3 +195,44 @@ def test_a_warning_cannot_steer_the_terminal():
     progress = Progress(out, 3)
     progress.warn("\x1b[2J")
     assert "\x1b" not in printed(out) + progress.warnings()[0]
+
+
+def test_force_color_draws_no_bar_in_a_log(clock):
+    """As in CI: colours are welcome there, but each frame of a bar would be a line."""
+    out = screen(force_terminal=True, no_color=False, color_system="standard")
+    progress = Progress(out, 10)
+    with progress.shown():
+        clock[0] += 6
+        progress.update(lookups(5))
+        progress.warn("a pause")
+    assert printed(out) == "5/10, 1/s, 0:06 left; errors 0\n\x1b[33ma pause\x1b[0m\n"
+
+
+@posix
+async def test_ctrl_z_shows_the_cursor_until_the_process_continues(monkeypatch):
+    out = screen(terminal=True)
+    progress = Progress(out, 10)
+    screens = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: screens.append(printed(out)))
+    with progress.shown():
+        progress.update(lookups(5))
+        signal.raise_signal(signal.SIGTSTP)
+        await asyncio.sleep(0.01)
+        progress.update(lookups(6))
+    [stopped] = screens
+    assert stopped.endswith(SHOW_CURSOR + "\r" + "\x1b[1A\x1b[2K" * 3)
+    continued = printed(out).removeprefix(stopped)
+    assert continued.startswith(HIDE_CURSOR)
+    assert "6/10" in continued
+    assert SHOW_CURSOR in continued
+    assert signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL
+
+
+@posix
+async def test_an_ignored_ctrl_z_stays_ignored():
+    before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    try:
+        with Progress(screen(terminal=True), 10).shown():
+            assert signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTSTP, before)

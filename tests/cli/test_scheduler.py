@@ -95,7 +95,7 @@ def test_a_refused_key_ends_the_run(vairosms, panel, cluster):
     panel.fail(Fault("status", 401), id=77)
     ran = vairosms("bulk", "ids", "-o", "out.jsonl", "--scheduler", cluster)
     assert ran.code == 3
-    assert "Run the same command again to continue." in ran.err
+    assert "Check VAIROSMS_API_KEY" in ran.err
     assert vairosms("bulk", "ids", "-o", "out.jsonl", "--scheduler", cluster).code == 1
     check_complete("out.jsonl", IDS)
 

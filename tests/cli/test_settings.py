@@ -95,3 +95,43 @@ def test_get_reports_an_unreachable_proxy(vairosms, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     ran = vairosms("get", "52")
     assert (ran.code, "no connection to the proxy" in ran.out) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        pytest.param('"gizli"', "is in quotes", id="double quotes"),
+        pytest.param("'gizli'", "is in quotes", id="single quotes"),
+        pytest.param("“gizli”", "is in quotes", id="typographic quotes"),
+        pytest.param("VAIROSMS_API_KEY=gizli", "contains VAIROSMS_API_KEY=", id="line of .env"),
+        pytest.param(
+            'export VAIROSMS_API_KEY="gizli"', "contains VAIROSMS_API_KEY=", id="line of a shell"
+        ),
+    ],
+)
+@pytest.mark.parametrize("source", ["VAIROSMS_API_KEY", "key.txt"])
+def test_hints_at_a_key_that_is_more_than_the_key(vairosms, folder, monkeypatch, key, hint, source):
+    """The runner checks that no output contains the key."""
+    options = ()
+    if source == "key.txt":
+        folder.joinpath("key.txt").write_text(f"{key}\n", "utf-8")
+        options = ("--api-key-file", "key.txt")
+    else:
+        monkeypatch.setenv("VAIROSMS_API_KEY", key)
+    ran = vairosms("get", "52", *options)
+    assert ran.code in {2, 3}
+    assert f"warning: the API key in {source} {hint}" in ran.err
+
+
+def test_a_usual_key_gets_no_hint(vairosms):
+    assert vairosms("get", "52").err == ""
+
+
+def test_reports_a_missing_ssl_cert_file(vairosms, folder, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "no-such.pem")
+    assert vairosms("get", "52").err == ""  # plain http needs no certificate
+    monkeypatch.setenv("VAIROSMS_BASE_URL", "https://127.0.0.1:1")
+    warning = "warning: SSL_CERT_FILE names no-such.pem, which cannot be read: No such file"
+    assert warning in vairosms("get", "52").err
+    folder.joinpath("no-such.pem").touch()
+    assert warning not in vairosms("get", "52").err

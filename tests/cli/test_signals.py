@@ -2,12 +2,13 @@
 
 import os
 import signal
+import sys
 
 import pytest
 
 from tests.cli.helpers import Ran
 from tests.platforms import posix
-from vairosms_async.cli.signals import Signals
+from vairosms_async.cli.signals import Signals, say
 from vairosms_async.sandbox import Fault
 
 
@@ -59,3 +60,15 @@ def test_a_second_signal_exits_at_once(monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+@posix
+def test_a_message_on_a_terminal_is_wrapped_between_words(monkeypatch):
+    """A new terminal says that it has 0 columns, which means 80."""
+    controlling, terminal = os.openpty()
+    with os.fdopen(terminal, "w") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        say(f"{'a ' * 35}--a-long-option {'b ' * 35}")
+        lines = os.read(controlling, 1000).decode().splitlines()
+    os.close(controlling)
+    assert lines == ["a " * 34 + "a", f"--a-long-option {'b ' * 31}b", "b b b"]

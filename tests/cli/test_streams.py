@@ -3,12 +3,13 @@
 import errno
 import io
 import os
+import select
 import sys
 from contextlib import contextmanager
 
 import pytest
 
-from tests.cli.helpers import open_full_device, open_unread_pipe
+from tests.cli.helpers import open_full_device, open_full_pipe, open_unread_pipe
 from tests.platforms import linux, posix
 from vairosms_async.cli.display import console
 from vairosms_async.cli.streams import StdoutError, guard_streams
@@ -29,11 +30,8 @@ def guarded(monkeypatch, fd):
 
 
 def open_full_non_blocking_pipe():
-    _, writing = os.pipe()  # the reading end stays open
+    _, writing = open_full_pipe()  # the reading end stays open
     os.set_blocking(writing, False)
-    with pytest.raises(BlockingIOError):
-        while True:
-            os.write(writing, bytes(1 << 16))
     return writing
 
 
@@ -64,6 +62,63 @@ def test_stderr_drops_what_it_cannot_write(monkeypatch, open_broken, reason):
         for _ in range(3):
             print("x" * 10_000, file=stderr)
         stderr.buffer.write(b"and bytes")
+
+
+@pytest.fixture
+def patience(monkeypatch):
+    """How long each call of `select` may wait for stderr. No call waits."""
+    waits = []
+
+    def is_ready(reading, writing, exceptional, timeout):
+        waits.append(timeout)
+        return select_now(reading, writing, exceptional, 0)
+
+    select_now = select.select
+    monkeypatch.setattr(select, "select", is_ready)
+    return waits
+
+
+@posix
+def test_a_full_stderr_is_waited_for_once(monkeypatch, patience):
+    """A reader that is only slow gets all messages. One that has stopped does not stall the run."""
+    reading, writing = open_full_pipe()
+    with guarded(monkeypatch, writing) as (_, stderr):
+        for _ in range(3):
+            print("lost", file=stderr)
+        os.read(reading, 1 << 16)
+        print("written", file=stderr)
+    assert patience == [1.0, 0.0, 0.0, 0.0]
+    assert os.read(reading, 1 << 20).endswith(b"written\n")
+    os.close(reading)
+
+
+@posix
+async def test_an_event_loop_never_waits_for_stderr(monkeypatch, patience):
+    reading, writing = open_full_pipe()
+    with guarded(monkeypatch, writing) as (_, stderr):
+        print("lost", file=stderr)
+    assert patience[0] == 0.0
+    os.close(reading)
+
+
+@posix
+def test_a_long_message_is_written_in_pieces_that_do_not_block(monkeypatch):
+    """Here, the pipe has room for one piece only."""
+    reading, writing = open_full_pipe()
+    os.read(reading, select.PIPE_BUF)
+    with guarded(monkeypatch, writing) as (_, stderr):
+        print("x" * 3 * select.PIPE_BUF, file=stderr)
+    os.close(reading)
+
+
+@posix
+def test_a_frozen_terminal_is_waited_for(monkeypatch, patience):
+    """After Ctrl-S, the summary waits for Ctrl-Q."""
+    controlling, terminal = os.openpty()
+    with guarded(monkeypatch, terminal) as (_, stderr):
+        print("written", file=stderr)
+        assert patience == [None]
+    os.close(controlling)
 
 
 @posix
@@ -149,10 +204,11 @@ def test_only_the_console_of_stdout_raises(monkeypatch):
 
 
 @posix
-def test_wait_ends_if_nobody_reads_stdout(vairosms, monkeypatch):
+@pytest.mark.parametrize("command", ["get", "wait"])
+def test_a_reader_of_stdout_that_leaves_is_no_error(vairosms, monkeypatch, command):
     writing = open_unread_pipe()
     with os.fdopen(writing, "w") as pipe:
         monkeypatch.setattr(sys, "stdout", pipe)
-        ran = vairosms("wait", "52")
+        ran = vairosms(command, "52")
         sys.stdout.flush()
-    assert (ran.code, ran.err) == (4, "Error: stdout: nobody reads it any more\n")
+    assert (ran.code, ran.err) == (0, "")

@@ -23,7 +23,7 @@ def test_summary_shows_states_reasons_and_errors(summary):
         "  INVALID_SOURCE_ADDRESS 3   3.0% █ e.g. 96\n"
         "  no reason given        1   1.0% █ e.g. 99\n"
         "Errors\n"
-        "  VairoSMSNotFoundError 1   1.0% █ e.g. 100\n"
+        "  Packet not found 1   1.0% █ e.g. 100\n"
         "Credits charged: 198\n"
         "Results: out\n"
     )
@@ -54,15 +54,15 @@ def test_summary_shows_five_kinds_and_counts_the_rest(summary):
 
 
 def test_summary_fits_a_narrow_terminal(summary):
-    out = screen(width=36)
+    out = screen(width=33)
     show_summary(out, "Checked 100 lines", summary, [])
     text = printed(out)
-    assert all(len(line) <= 36 for line in text.splitlines())
-    assert "  SONLANDI     80  80.0% ████████\n" in text
-    assert "  VairoSMSNotFoundError 1   1.0%\n    e.g. 100\n" in text
-    out = screen(width=42)
+    assert all(len(line) <= 33 for line in text.splitlines())
+    assert "  SONLANDI     80  80.0% ██████\n" in text
+    assert "  Packet not found 1   1.0%\n    e.g. 100\n" in text
+    out = screen(width=36)
     show_summary(out, "Checked 100 lines", summary, [])
-    assert "  VairoSMSNotFoundError 1   1.0% e.g. 100\n" in printed(out)
+    assert "  Packet not found 1   1.0% e.g. 100\n" in printed(out)
 
 
 def test_summary_is_ascii_on_an_ascii_terminal(summary):

@@ -1,13 +1,16 @@
 """The command on real terminals."""
 
+import io
 import re
+import shlex
 import subprocess
 import sys
 
 import pexpect
 import pytest
 
-from tests.cli.helpers import VAIROSMS, Panel, environment, write_ids
+from tests.cli.helpers import VAIROSMS, Panel, environment, run_vairosms, write_ids
+from tests.cli.results import check_complete
 from tests.helpers import assert_no_key
 from tests.platforms import posix
 from vairosms_async.sandbox import Fault
@@ -100,3 +103,62 @@ def test_ctrl_c_says_how_to_continue(panel, folder):
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 130
+
+
+@posix
+def test_ctrl_z_shows_the_cursor_and_fg_continues(panel, folder):
+    """In a shell, because a process without one cannot be stopped."""
+    write_ids(range(1, 801))
+    env = environment(panel, TERM="xterm", PS1="$ ")
+    shell = pexpect.spawn("bash", ["--norc", "-i"], env=env, timeout=30, encoding="utf-8")
+    shell.logfile_read = io.StringIO()
+    command = [*VAIROSMS, "bulk", "ids", "-o", "out.csv", "--rate", "200"]
+    shell.sendline(shlex.join(command))
+    shell.expect("/800")
+    shell.sendcontrol("z")
+    shell.expect("Stopped")
+    seen = shell.logfile_read.getvalue()
+    assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")
+    shell.sendline("fg")
+    shell.expect_exact("\x1b[?25l")
+    shell.expect("Results: out.csv")
+    shell.sendline("exit")
+    shell.expect(pexpect.EOF)
+    shell.close()
+    check_complete("out.csv", range(1, 801))
+
+
+@posix
+def test_force_color_draws_no_bar_into_a_pipe(panel, folder):
+    write_ids(range(1, 801))
+    ran = run_vairosms("bulk", "ids", "-o", "out.csv", panel=panel, settings={"FORCE_COLOR": "1"})
+    assert ran.code == 0
+    assert "\x1b[32m" in ran.err
+    assert "\x1b[?25l" not in ran.err
+    assert "━" not in ran.err
+
+
+@pytest.mark.parametrize("name", ["COLUMNS", "LINES"])
+def test_a_size_of_0_is_the_usual_size(panel, folder, name):
+    code, text = run_on_terminal(panel, "get", "52", "61", **{name: "0"})
+    assert code == 0
+    assert "Created, ends" in text
+    assert "08505326480" in text
+    code, text = run_on_terminal(panel, "bulk", "ids", "-o", "out.csv", **{name: "0"})
+    assert code == 0
+    assert "/800" in text
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_message_is_wrapped_between_words(panel, folder, columns):
+    code, text = run_on_terminal(
+        panel, "get", "52", size=(24, columns), VAIROSMS_API_KEY="wrong-key"
+    )
+    assert code == 3
+    lines = text.splitlines()
+    assert len(lines) > 1
+    assert all(len(line) <= columns for line in lines)
+    assert " ".join(lines).startswith(
+        "Error: the panel refused the API key. Check VAIROSMS_API_KEY or the file of "
+        "--api-key-file. The panel's answer: "
+    )

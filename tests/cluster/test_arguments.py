@@ -1,11 +1,15 @@
 """The arguments of `bulk_check`, which raises for invalid ones before it starts anything."""
 
+import gzip
 import importlib
+import os
+import re
 import sys
 
 import pytest
 
 from tests.helpers import KEY, assert_keyless
+from tests.platforms import posix
 from vairosms_async.cluster import bulk_check
 
 
@@ -46,6 +50,58 @@ def test_rejects_an_invalid_argument(options, error, message):
 def test_rejects_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         bulk_check(tmp_path / "ids.txt", api_key=KEY)
+
+
+def test_rejects_a_folder(tmp_path):
+    with pytest.raises(OSError, match=re.escape(str(tmp_path))):
+        bulk_check(tmp_path, api_key=KEY)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"PK\x03\x04\x14\0\6\0", id="workbook"),
+        pytest.param(gzip.compress(b"52\n"), id="gzip"),
+        pytest.param("52\n".encode("utf-16"), id="UTF-16"),
+        pytest.param("52\n".encode("utf-16-le"), id="UTF-16 without BOM"),
+        pytest.param("gönderim\n52\n".encode("windows-1254"), id="windows-1254"),
+        pytest.param(b"\n id;ad\n52;x\n", id="semicolons"),
+        pytest.param(b"id,ad\n52,x\n", id="commas"),
+        pytest.param(b"id\tad\n52\tx\n", id="tabs"),
+        pytest.param(b"id|ad\n52|x\n", id="pipes"),
+        pytest.param(b"52, 61, 70", id="one line"),
+    ],
+)
+def test_rejects_a_file_that_is_no_list_of_ids(tmp_path, data):
+    path = tmp_path / "ids"
+    path.write_bytes(data)
+    with pytest.raises(ValueError) as caught:
+        bulk_check(path, api_key=KEY)
+    assert str(caught.value) == (
+        f"{path} is not a UTF-8 text file with one id per line. Read the ids from it yourself, for "
+        "example with csv.DictReader, and pass them as ids"
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\xef\xbb\xbf\r\n52\r\n61", id="BOM"),
+        pytest.param("ş".encode() * 1000, id="a letter across the first bytes"),
+    ],
+)
+def test_accepts_text(tmp_path, data):
+    (tmp_path / "ids").write_bytes(b"5" + data)
+    bulk_check(tmp_path / "ids", api_key=KEY)
+    (tmp_path / "ids").write_bytes(data)
+    bulk_check(tmp_path / "ids", api_key=KEY)
+
+
+@posix
+def test_leaves_the_bytes_of_a_pipe_unread(tmp_path):
+    os.mkfifo(tmp_path / "ids")
+    bulk_check(tmp_path / "ids", api_key=KEY)  # opening it would block
 
 
 def test_reads_the_key_from_the_environment(monkeypatch):

@@ -20,7 +20,9 @@ def warnings(caplog):
 def test_lookups_restart_spread_out_after_a_pause(caplog):
     pause = Pause()
     assert pause.remaining(5.0) == 0.0
+    assert not pause.has_begun
     pause.begin(100.0, 2.0, 429)
+    assert pause.has_begun
     seconds_left = [pause.remaining(101.0) for _ in range(500)]
     assert 1.0 <= min(seconds_left) < 1.05
     assert 1.45 < max(seconds_left) <= 1.5
@@ -50,6 +52,15 @@ def test_a_second_refusal_extends_the_pause_but_never_shortens_it(caplog):
     assert len(warnings(caplog)) == 2
 
 
+def test_counts_the_seconds_of_overlapping_pauses_once():
+    pause = Pause()
+    total = []
+    for now, seconds in ((100.0, 10.0), (105.0, 10.0), (106.0, 1.0), (120.0, 2.0)):
+        pause.begin(now, seconds, 503)
+        total.append(pause.seconds)
+    assert total == [10.0, 15.0, 15.0, 17.0]
+
+
 def test_zero_and_negative_seconds_neither_pause_nor_warn(caplog):
     caplog.set_level(logging.DEBUG)
     pause = Pause()
@@ -57,6 +68,7 @@ def test_zero_and_negative_seconds_neither_pause_nor_warn(caplog):
         pause.begin(0.0, seconds, 429)
         pause.begin(50.0, seconds, 429)
     assert pause.remaining(0.0) == 0.0
+    assert not pause.has_begun
     assert caplog.records == []
 
 

@@ -47,7 +47,7 @@ def error_name(error):
 
 def test_defaults_are_as_documented():
     assert RetryPolicy() == RetryPolicy(
-        attempts=4, initial_delay=0.25, max_delay=8.0, max_retry_after=60.0
+        attempts=4, initial_delay=0.25, max_delay=8.0, max_retry_after=60.0, max_overload=60.0
     )
 
 
@@ -120,7 +120,7 @@ def test_does_not_retry_if_retry_after_exceeds_the_limit(retry_after):
     ids=repr,
 )
 def test_names_the_invalid_field(invalid):
-    with pytest.raises(ValueError, match=next(iter(invalid))):
+    with pytest.raises(ValueError, match=f"^{next(iter(invalid))} "):
         RetryPolicy(**invalid)
 
 
@@ -139,13 +139,52 @@ async def test_a_client_works_again_after_faults(panel, kind):
 
 
 def test_sends_a_refused_lookup_again_until_max_overload():
-    policy = RetryPolicy(max_overload=10)
-    failures = FailedAttempts(policy, RetryBudget(), adaptive=True)
+    failures = FailedAttempts(RetryPolicy(max_overload=10), RetryBudget(), adaptive=True)
     refusal = VairoSMSServerError(status=503)
-    assert 0 <= failures.requeue_delay(refusal, 100.0, 0.5) <= 0.5
-    assert 0 <= failures.requeue_delay(refusal, 105.0, 0.5) <= 1.0
-    assert 0 <= failures.requeue_delay(refusal, 109.9, 0.5) <= 2.0
-    assert failures.requeue_delay(refusal, 110.0, 0.5) is None
+    delays = [failures.requeue_delay(refusal, now, 0.5) for now in (100.0, 105.0, 109.9, 110.0)]
+    assert [delay is None for delay in delays] == [False, False, False, True]
+
+
+def test_a_failed_attempt_between_refusals_restarts_max_overload():
+    failures = FailedAttempts(RetryPolicy(max_overload=10), RetryBudget(), adaptive=True)
+    refusal = VairoSMSServerError(status=503)
+    failures.requeue_delay(refusal, 100.0, 0.5)
+    assert failures.retry_delay(VairoSMSConnectionError(reason="cut")) is not None
+    assert failures.requeue_delay(refusal, 105.0, 0.5) is not None
+    assert failures.requeue_delay(refusal, 114.9, 0.5) is not None
+    assert failures.requeue_delay(refusal, 115.0, 0.5) is None
+
+
+@pytest.mark.parametrize("retry_after", [None, 3.0])
+def test_the_delay_of_a_refused_lookup_doubles_from_the_answer_time_to_2_seconds(retry_after):
+    refusal = VairoSMSServerError(status=503, retry_after=retry_after)
+    delays = []
+    for _ in range(400):
+        failures = FailedAttempts(RetryPolicy(), RetryBudget(), adaptive=True)
+        delays.append([failures.requeue_delay(refusal, 0.0, 0.5) for _ in range(5)])
+    for nth_delays, upper_bound in zip(zip(*delays, strict=True), (0.5, 1, 2, 2, 2), strict=True):
+        seconds = [delay - (retry_after or 0.0) for delay in nth_delays]
+        assert 0 <= min(seconds) < upper_bound * 0.1
+        assert upper_bound * 0.9 < max(seconds) <= upper_bound + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("adaptive", "retry_after", "tokens"),
+    [
+        pytest.param(False, None, 100.0, id="fixed"),
+        pytest.param(False, 3.0, 100.0, id="fixed, Retry-After"),
+        pytest.param(True, None, 99.0, id="adaptive"),
+        pytest.param(True, 3.0, 100.0, id="adaptive, Retry-After"),
+    ],
+)
+def test_a_retry_after_429_needs_no_token_if_the_429_pauses_the_client(
+    adaptive, retry_after, tokens
+):
+    budget = RetryBudget()
+    failures = FailedAttempts(RetryPolicy(), budget, adaptive=adaptive)
+    error = VairoSMSRateLimitError(status=429, retry_after=retry_after)
+    assert failures.retry_delay(error) is not None
+    assert budget.tokens == tokens
 
 
 @pytest.mark.parametrize(
@@ -166,6 +205,8 @@ def test_does_not_send_a_refused_lookup_again(policy, error):
 
 def test_a_panel_that_is_down_takes_the_tokens_of_its_loans():
     budget = RetryBudget()
+    budget.collect()
+    assert budget.tokens == 100.0
     for _ in range(30):
         budget.lend()
     budget.deposit(retried=True)

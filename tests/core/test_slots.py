@@ -57,6 +57,7 @@ async def test_a_smaller_size_withholds_slots_in_use_when_they_are_released():
     slots = Slots(4)
     assert await take_all(slots) == 4
     slots.resize(2)
+    assert (slots.size, slots.used) == (2, 4)
     slots.release()
     slots.release()
     assert slots.locked()

@@ -1,6 +1,7 @@
 """The ``vairosms`` command: its options, and the commands ``get`` and ``wait``."""
 
 import asyncio
+import io
 import platform
 import sys
 from contextlib import aclosing
@@ -8,7 +9,7 @@ from contextlib import aclosing
 import aiohttp
 import click
 
-from vairosms_async import GonderimResult, VairoSMSClient, __version__
+from vairosms_async import GonderimResult, RetryPolicy, VairoSMSClient, __version__
 
 from . import display
 from .bulk import Bulk
@@ -16,6 +17,7 @@ from .demo import demo, sandbox
 from .inputs import Row
 from .known import known_from
 from .outputs import JsonLines
+from .progress import trouble_reported
 from .settings import (
     ABOUT_THE_KEY,
     SECONDS,
@@ -25,7 +27,7 @@ from .settings import (
     open_client,
 )
 from .signals import ALL_FOUND, SOME_FAILED, STOPPED, CommandError, Signals, say
-from .streams import StdoutError
+from .streams import ReaderLeftError, StdoutError
 
 _packet_ids: Option = click.argument("ids", metavar="ID...", nargs=-1, required=True)
 _json_option: Option = click.option(
@@ -50,6 +52,8 @@ def run() -> int:
         except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
             say("Interrupted.")
             return signals.exit_code
+        except ReaderLeftError:
+            return ALL_FOUND
         except StdoutError as exc:
             say(f"Error: stdout: {exc}")
             return STOPPED
@@ -57,7 +61,10 @@ def run() -> int:
             say(f"Error: {exc.message}")
             return exc.exit_code
         except click.ClickException as exc:
-            exc.show()
+            message = io.StringIO()
+            exc.show(message)
+            for line in message.getvalue().splitlines():
+                say(line)
             return exc.exit_code
         return outcome if isinstance(outcome, int) else ALL_FOUND
 
@@ -92,7 +99,7 @@ Examples:
 
 Exit codes: 0 all found, 1 some failed, 2 not started, 3 key refused, 4 stopped early (disk, pipe,
 panel down), 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP. After each but 0, 2 and 3, run the same command
-again.""",
+again. If OUT is - and its reader leaves, as with | head, the run ends with 0.""",
 )
 @click.argument("file", metavar="FILE", type=click.Path(allow_dash=True))
 @click.option(
@@ -102,12 +109,17 @@ again.""",
 )  # fmt: skip
 @click.option(
     "--column", metavar="NAME",
-    help="The column of the ids in a CSV file or a workbook: its name, or its number from 1.",
+    help="The column of the ids in a CSV file or a workbook: its name, or its number from 1. "
+    "Required if there are several.",
+)  # fmt: skip
+@click.option(
+    "--skip-rows", metavar="NUMBER", type=click.IntRange(min=0), default=0, show_default=True,
+    help="Number of rows above the header, such as a title. In text and CSV, rows are lines.",
 )  # fmt: skip
 @click.option("--sheet", metavar="NAME", help="The sheet of a workbook. Default: the first.")
 @click.option(
     "--encoding", metavar="NAME",
-    help="The encoding of text and CSV. Default: UTF-8, or UTF-16 with a byte order mark; bytes "
+    help="The encoding of text and CSV. Default: UTF-8, or UTF-16 if FILE looks like it; bytes "
     "that are not UTF-8 are read as windows-1254.",
 )  # fmt: skip
 @click.option(
@@ -159,6 +171,7 @@ def bulk(
     file: str,
     out: str,
     column: str | None,
+    skip_rows: int,
     sheet: str | None,
     encoding: str | None,
     store: str | None,
@@ -188,6 +201,7 @@ def bulk(
         file=file,
         out=out,
         column=column,
+        skip_rows=skip_rows,
         sheet=sheet,
         encoding=encoding,
         store=store,
@@ -221,7 +235,7 @@ def get(signals: Signals, ids: tuple[str, ...], as_json: bool, api_key_file: str
 
 
 async def _get(ids: tuple[str, ...], *, as_json: bool) -> int:
-    async with open_client() as client:
+    async with open_client() as client, trouble_reported(client):
         numbers = {number for text in ids if (number := _number(text)) is not None}
         async with aclosing(client.iter_gonderimler(numbers)) as answers:
             found = {result.id: result async for result in answers}
@@ -274,13 +288,15 @@ async def _wait(ids: tuple[str, ...], timeout: float | None, *, as_json: bool) -
             display.show_change(out, result)
 
     given: dict[int, tuple[int, str]] = {}
-    async with open_client() as client:
+    async with open_client() as client, trouble_reported(client):
         for line, text in enumerate(ids, 1):
             if (number := _number(text)) is None:
                 show(line, text, await _refuse(client, text))
             else:
                 given.setdefault(number, (line, text))
-        waits = client.wait_gonderimler(given, timeout=timeout, changes=True)
+        # The next poll is a retry, too. With fewer retries, a failure is reported within seconds.
+        patient = client.with_options(retry=RetryPolicy(attempts=2))
+        waits = patient.wait_gonderimler(given, timeout=timeout, changes=True)
         async with aclosing(waits) as results:
             async for result in results:
                 show(*given[int(result.id)], result)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import stat
 from array import array
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,14 +13,16 @@ from attrs import define, field
 from vairosms_async import VairoSMSClient
 
 from .cluster import check_scheduler, on_cluster
-from .display import Progress, console, counted, show_summary
+from .display import console, counted, grouped, show_summary
 from .inputs import Input, InputError, read_input
 from .known import StoreError
 from .lookups import LookUp, Lookups, Sink
 from .outputs import FORMATS, Format, OutputError, check_output, write_output
+from .progress import Progress
 from .settings import base_url, check_settings, contains_key, open_client
 from .signals import (
     ALL_FOUND,
+    KEY_REFUSED,
     NOT_STARTED,
     SOME_FAILED,
     STOPPED,
@@ -28,7 +31,7 @@ from .signals import (
     printable,
     say,
 )
-from .store import Store
+from .store import Store, Summary
 from .stream import Stream, is_stream
 
 
@@ -41,6 +44,7 @@ class Bulk:
     out: str
     store: str | None
     column: str | None
+    skip_rows: int
     sheet: str | None
     encoding: str | None
     fresh: bool
@@ -79,7 +83,7 @@ class Bulk:
             error = self._error(str(exc))
         except OSError as exc:
             error = self._error(f"{exc.filename or self.out}: {exc.strerror}")
-        if error.exit_code == NOT_STARTED:
+        if error.exit_code in {NOT_STARTED, KEY_REFUSED}:
             raise error
         say(f"Error: {error.message}")
         self._say_how_to_continue()
@@ -94,8 +98,21 @@ class Bulk:
             say("Interrupted.")
         if self._has_begun and self._store_path() is not None:
             done = self._settled + (self._lookups.saved if self._lookups else 0)
-            say(f"{done:,} of {counted(self._packets, 'packet')} are looked up.")
-            say("Run the same command again to continue.")
+            say(
+                counted(
+                    self._packets,
+                    "{done} of {number} packet is looked up.",
+                    "{done} of {number} packets are looked up.",
+                    done=grouped(done),
+                )
+            )
+            if _is_on_disk(self.file):
+                say("Run the same command again to continue.")
+            else:
+                say(
+                    "FILE was a pipe, not a file on disk. To continue, run the whole command line "
+                    "again, with the command that wrote the ids."
+                )
 
     def _check_options(self) -> None:
         if self.wait_timeout is not None and not self.wait:
@@ -122,6 +139,7 @@ class Bulk:
                     column=self.column,
                     sheet=self.sheet,
                     encoding=self.encoding,
+                    skip_rows=self.skip_rows,
                     has_secret=contains_key,
                 )
             )
@@ -236,15 +254,29 @@ class Bulk:
         summary = store.summary()
         if not self.quiet:
             answered = self._lookups.answered if self._lookups else 0
-            pace = "offline" if self.offline else f"in {progress.pace(answered)}"
             notes = progress.warnings()
             if self._settled and not self.offline:
-                notes.insert(
-                    0, f"{counted(self._settled, 'packet')} known to be final, not asked for"
+                known = counted(
+                    self._settled,
+                    "{number} packet known to be final, not asked for",
+                    "{number} packets known to be final, not asked for",
                 )
+                notes.insert(0, known)
+            if example := _example_of_failure(rows, store, summary):
+                notes.insert(0, example)
             if not is_stream(self.out):
                 notes.append(f"Results: {self.out}")
-            title = f"Checked {counted(rows.total, 'row')} {pace}"
+            if self.offline:
+                title = counted(
+                    rows.total, "Checked {number} row offline", "Checked {number} rows offline"
+                )
+            else:
+                title = counted(
+                    rows.total,
+                    "Checked {number} row in {pace}",
+                    "Checked {number} rows in {pace}",
+                    pace=progress.pace(answered),
+                )
             show_summary(
                 console(stderr=True),
                 title,
@@ -257,6 +289,22 @@ class Bulk:
         return SOME_FAILED if has_failures else ALL_FOUND
 
 
+def _example_of_failure(rows: Input, store: Store, summary: Summary) -> str | None:
+    """Return the text of one failure if nothing but failures happened."""
+    row = rows.first_bad_row
+    if row is not None and not summary.packets:
+        return (
+            f"No row has a packet id. For example, row {row.line} has {row.text!r}: {row.problem}"
+        )
+    if summary.errors and not (summary.states or summary.unknown):
+        examples = [
+            kind.example for kind in summary.errors.values() if isinstance(kind.example, int)
+        ]
+        [known] = store.known(examples[:1]).values()
+        return f"No packet was found. For example: {known.error_message}"
+    return None
+
+
 def _format(out: str) -> Format:
     ending = Path(out).suffix.lower().removeprefix(".")
     for format_ in FORMATS:
@@ -265,6 +313,13 @@ def _format(out: str) -> Format:
     raise click.UsageError(
         f"{printable(out)} must end in .jsonl, .csv or .xlsx, or be - for stdout"
     )
+
+
+def _is_on_disk(file: str) -> bool:
+    try:
+        return stat.S_ISREG((os.fstat(0) if file == "-" else os.stat(file)).st_mode)  # noqa: PTH116
+    except OSError:  # it was deleted during the run
+        return True
 
 
 def _is_same(path: str, other: str) -> bool:

@@ -9,9 +9,10 @@ import click
 from vairosms_async import VairoSMSClient
 from vairosms_async.sandbox import SandboxPanel
 
-from .display import Progress, console, show_summary
+from .display import console, counted, show_summary
 from .lookups import Lookups
-from .signals import ALL_FOUND, NOT_STARTED, SOME_FAILED, CommandError, Signals
+from .progress import Progress
+from .signals import ALL_FOUND, NOT_STARTED, SOME_FAILED, CommandError, Signals, say
 from .store import Store
 
 
@@ -47,7 +48,12 @@ async def _demo(packets: int, *, quiet: bool) -> int:
         summary = store.summary()
     show_summary(
         console(stderr=False),
-        f"Checked {packets:,} packets (of the sandbox panel) in {progress.pace(packets)}",
+        counted(
+            packets,
+            "Checked {number} packet (of the sandbox panel) in {pace}",
+            "Checked {number} packets (of the sandbox panel) in {pace}",
+            pace=progress.pace(packets),
+        ),
         summary,
         ["Next: vairosms sandbox, and vairosms bulk --help"],
     )
@@ -132,12 +138,14 @@ async def _serve(panel: SandboxPanel) -> int:
         ) from None
     try:
         url, key = panel.base_url, panel.api_key
-        click.echo(f"Base URL  {url}")
-        click.echo(f"Key       {key}")
-        click.echo(f"Try it    VAIROSMS_BASE_URL={url} VAIROSMS_API_KEY={key} vairosms get 52")
-        click.echo(f"Or        curl '{url}/GonderimBilgisi/52?api_key={key}'")
-        click.echo("Ctrl-C stops it.", err=True)
+        set_variable = '$env:{} = "{}"' if os.name == "nt" else "export {}={}"
+        click.echo(set_variable.format("VAIROSMS_BASE_URL", url))
+        click.echo(set_variable.format("VAIROSMS_API_KEY", key))
+        click.echo("vairosms get 52")
+        curl = "curl.exe" if os.name == "nt" else "curl"  # PowerShell's curl is another program
+        click.echo(f"{curl} '{url}/GonderimBilgisi/52?api_key={key}'")
         sys.stdout.flush()
+        say("Paste these lines into another terminal. Ctrl-C stops the panel.")
         only_a_signal_ends_it: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         return await only_a_signal_ends_it
     finally:

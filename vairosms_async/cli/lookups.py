@@ -23,6 +23,7 @@ from vairosms_async import (
     VairoSMSTimeoutError,
 )
 
+from .display import describe_error
 from .signals import STOPPED, CommandError
 
 Ids = Iterable[int] | AsyncIterable[int]
@@ -133,7 +134,7 @@ class Lookups:
                 self._take(result)
                 self.answered += 1
                 await self.make_room()
-                self._check_panel(result.error)
+                self._check_panel(result)
 
     async def _wait(self, client: VairoSMSClient, ids: list[int], timeout: float | None) -> None:
         self.waiting = len(ids)
@@ -169,7 +170,8 @@ class Lookups:
             await asyncio.shield(self._saving)
             self.saved = answered
 
-    def _check_panel(self, error: VairoSMSError | None) -> None:
+    def _check_panel(self, result: GonderimResult) -> None:
+        error = result.error
         if error is None:
             self._failures_in_a_row = 0
         elif not _is_about_one_packet(error):
@@ -182,7 +184,7 @@ class Lookups:
                 )
                 raise CommandError(
                     f"stopped: {self.max_failures} lookups in a row failed and none found its "
-                    f"packet (--max-failures). {hint}The last: {error}",
+                    f"packet (--max-failures). {hint}The last: {describe_error(result)}",
                     STOPPED,
                 )
 

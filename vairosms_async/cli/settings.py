@@ -25,6 +25,8 @@ Option = Callable[[Callable[..., int]], Callable[..., int]]
 
 MAX_KEY_FILE = 10_000
 
+_QUOTES: Final = tuple("\"'`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}")
+
 NO_KEY = "no API key: set VAIROSMS_API_KEY, or name a file that holds it with --api-key-file"
 
 _MIN_SEARCHED_KEY = 8
@@ -75,8 +77,10 @@ def check_settings(api_key_file: str | None) -> None:
         raise CommandError(
             f"{api_key_file} holds no API key" if api_key_file else NO_KEY, NOT_STARTED
         )
+    _check_spelling_of_key(api_key_file or "VAIROSMS_API_KEY")
     _client(api_key_file)
     proxy_for(base_url())
+    _check_certificate_file()
     if api_key_file is None:
         return
     mode = Path(api_key_file).stat().st_mode
@@ -88,6 +92,27 @@ def contains_key(data: bytes) -> bool:
     """Whether some bytes contain the API key. A key of few characters can be a common word."""
     key = os.environ.get("VAIROSMS_API_KEY", "").encode(errors="surrogateescape")
     return len(key) >= _MIN_SEARCHED_KEY and key in data
+
+
+def _check_spelling_of_key(source: str) -> None:
+    """Warn about a key as a shell or an .env file writes it. The warning does not contain it."""
+    key = os.environ["VAIROSMS_API_KEY"].strip()
+    if "VAIROSMS_API_KEY=" in key:
+        say(
+            f"warning: the API key in {source} contains VAIROSMS_API_KEY=. Keep only the key itself"
+        )
+    if key.startswith(_QUOTES) or key.endswith(_QUOTES):
+        say(f"warning: the API key in {source} is in quotes. Keep only the key itself")
+
+
+def _check_certificate_file() -> None:
+    """Warn about a file in ``SSL_CERT_FILE`` that Python would ignore."""
+    path = os.environ.get("SSL_CERT_FILE")
+    if path and base_url().startswith("https:"):
+        try:
+            Path(path).open("rb").close()
+        except OSError as exc:
+            say(f"warning: SSL_CERT_FILE names {path}, which cannot be read: {exc.strerror}")
 
 
 def _read_key(path: str) -> str:

@@ -3,8 +3,10 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+import sys
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager, suppress
+from textwrap import fill
 from threading import Thread, Timer
 from types import FrameType
 from typing import Any, Final, NoReturn, Self
@@ -12,6 +14,8 @@ from typing import Any, Final, NoReturn, Self
 import click
 
 from vairosms_async import VairoSMSAuthError
+
+from .streams import can_write
 
 ALL_FOUND: Final = 0
 SOME_FAILED: Final = 1
@@ -34,8 +38,12 @@ def printable(value: object) -> str:
 
 
 def say(text: str) -> None:
-    """Print a line on stderr."""
-    click.echo(printable(text.replace("\n", " ")), err=True)
+    """Print a line on stderr. Only a terminal gets it wrapped, between words."""
+    line = printable(text.replace("\n", " "))
+    if sys.stderr.isatty():
+        width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        line = fill(line, width, break_on_hyphens=False)
+    click.echo(line, err=True)
 
 
 class Signals:
@@ -97,8 +105,11 @@ class Signals:
         try:
             return asyncio.run(run_until_signal())
         except VairoSMSAuthError as exc:
-            message = f"the panel refused the API key: {exc}"
-            raise CommandError(message, KEY_REFUSED) from None
+            raise CommandError(
+                "the panel refused the API key. Check VAIROSMS_API_KEY or the file of "
+                f"--api-key-file. The panel's answer: {exc.aciklama or exc.status}",
+                KEY_REFUSED,
+            ) from None
         except OSError as exc:
             raise CommandError(exc.strerror or str(exc), STOPPED) from None
 
@@ -123,6 +134,34 @@ class Signals:
     @staticmethod
     def _leave(exit_code: int) -> NoReturn:
         with suppress(OSError):
-            if os.isatty(2):
+            if os.isatty(2) and can_write(2, 0.0):
                 os.write(2, b"\x1b[?25h")  # the progress bar hid the cursor
         os._exit(exit_code)
+
+
+@contextmanager
+def suspendable(suspend: Callable[[], None], resume: Callable[[], None]) -> Generator[None]:
+    """Call functions around each Ctrl-Z, in the event loop.
+
+    Args:
+        suspend: Called before the process stops.
+        resume: Called when the process continues, as after ``fg``.
+    """
+    number = getattr(signal, "SIGTSTP", None)  # Windows has none
+    if number is None or signal.getsignal(number) is not signal.SIG_DFL:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        suspend()
+        loop.remove_signal_handler(number)  # restores the default action, which stops the process
+        os.kill(os.getpid(), number)
+        loop.add_signal_handler(number, stop)
+        resume()
+
+    loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(number)

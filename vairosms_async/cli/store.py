@@ -325,9 +325,10 @@ class Store:
     def _relative(self, path: Path) -> str:
         """Return the path from the store's folder, so that a folder with both can be moved."""
         try:
-            return os.path.relpath(path, self.path and self.path.parent)
+            relative = os.path.relpath(path, self.path and self.path.parent)
         except ValueError:  # on another drive of Windows
-            return str(path)
+            relative = str(path)
+        return relative.encode(errors="backslashreplace").decode()  # it may not be UTF-8
 
 
 def _can_sync(path: Path) -> bool:

@@ -1,6 +1,5 @@
 """``vairosms bulk -o -``: one JSON line per row, to stdout or a pipe, in completion order."""
 
-import errno
 import os
 import stat
 from array import array
@@ -17,6 +16,7 @@ from .inputs import Input, Row
 from .outputs import JsonLines
 from .signals import STOPPED, CommandError
 from .store import Store
+from .streams import ReaderLeftError, StdoutError, write_error
 
 _STDOUT: Final = frozenset(("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"))
 _ROWS_PER_WRITE = 500
@@ -116,7 +116,7 @@ class Stream:
         """Return a function that writes the rows that are complete so far.
 
         The store must have saved their answers. The function raises CommandError if OUT cannot be
-        written.
+        written, and ReaderLeftError if nobody reads stdout any more.
         """
         rows, self._complete = self._complete, []
         return partial(self._save, rows)
@@ -137,9 +137,10 @@ class Stream:
         except OSError as exc:
             raise self._error(exc) from None
 
-    def _error(self, error: OSError) -> CommandError:
-        is_unread = error.errno == errno.EPIPE
-        reason = "nobody reads it any more" if is_unread else error.strerror
+    def _error(self, error: OSError) -> CommandError | StdoutError:
+        reason = write_error(error)
+        if self._name == "stdout" and isinstance(reason, ReaderLeftError):
+            return reason
         return CommandError(f"{self._name}: {reason}", STOPPED)
 
 

@@ -8,6 +8,7 @@ plugin contains the encrypted key (``_worker.encrypt``). The workers get the one
 scheduler. Key and pad are sent separately, because Dask logs a pickle that a worker cannot read.
 """
 
+import codecs
 import os
 from collections.abc import AsyncGenerator, Iterator
 from datetime import tzinfo
@@ -66,8 +67,10 @@ def bulk_check(
     limit. The cap of the cluster is their upper bound.
 
     Args:
-        ids: The ids, as for `VairoSMSClient.iter_gonderimler`, or the path of a text file with one
-            id per line. The driver reads at most two partitions ahead per thread of the cluster.
+        ids: The ids, as for `VairoSMSClient.iter_gonderimler`, or the path of a text file: UTF-8,
+            with one id per line, without a header. Blank lines are skipped. For other files, such
+            as CSV and workbooks, pass the ids that your code reads from them. The driver reads at
+            most two partitions ahead per thread of the cluster.
         scheduler: ``"local"`` (default) starts processes on this machine for this run. The program
             then needs the usual ``if __name__ == "__main__":``. Otherwise the address of a
             scheduler, or your asynchronous `distributed.Client`, which `bulk_check` does not close.
@@ -91,8 +94,8 @@ def bulk_check(
     Raises:
         VairoSMSAuthError: The panel refused the key. The workers stop their lookups. Results of
             complete partitions are yielded first.
-        ValueError: As for `VairoSMSClient`, a number is below 1, or ``workers`` is set without
-            ``scheduler="local"``.
+        ValueError: As for `VairoSMSClient`, a number is below 1, ``workers`` is set without
+            ``scheduler="local"``, or the file does not start like text with one id per line.
         TypeError: As for `VairoSMSClient`, or ``ids`` or ``scheduler`` has the wrong type.
         OSError: The file does not exist or cannot be read.
         ConnectionError: The scheduler cannot be reached, dropped a task, or was lost for longer
@@ -108,7 +111,7 @@ def bulk_check(
     cap = parse_count("max_concurrency", max_concurrency)
     if isinstance(ids, os.PathLike):
         path = Path(ids)
-        path.stat()  # a missing file fails now, before a cluster is started
+        _check_file(path)  # a wrong file fails now, before a cluster is started
         ids = _lines(path)
     check_ids(ids)
     if not (isinstance(scheduler, str) or getattr(scheduler, "asynchronous", False)):
@@ -137,6 +140,24 @@ def bulk_check(
         partition_size=partition_size,
     )
     return check.results(ids)
+
+
+def _check_file(path: Path) -> None:
+    """Raise an error if a file does not exist, or is certainly no text with one id per line."""
+    if path.is_fifo() or path.is_char_device():
+        return  # the first bytes of a pipe can be read only once
+    with path.open("rb") as file:
+        head = file.read(1024)
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        text = "\0"
+    first_line = text.strip().partition("\n")[0].strip()
+    if "\0" in text or any(delimiter in first_line for delimiter in ",;\t|"):
+        raise ValueError(
+            f"{path} is not a UTF-8 text file with one id per line. Read the ids from it yourself, "
+            "for example with csv.DictReader, and pass them as ids"
+        )
 
 
 def _lines(path: Path) -> Iterator[str]:

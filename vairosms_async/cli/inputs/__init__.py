@@ -12,10 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from .csv import read_csv
+from . import messages
+from .csv import read_text
 from .ids import read_rows
+from .kinds import check_is_text
 from .rows import Cell, InputError, Row, RowFields, Table, printable
-from .text import decode_lines, read_ids
+from .text import HEAD, decode_lines
 from .workbook import SIGNATURES, read_workbook
 
 __all__ = ["Cell", "Input", "InputError", "Row", "printable", "read_input"]
@@ -47,7 +49,7 @@ class Input:
         self, table: Table, *, is_typed: bool, has_secret: HasSecret = lambda _: False
     ) -> None:
         if has_secret("\n".join(table.columns).encode(errors="surrogatepass")):
-            raise InputError("its header contains the API key. Remove the key")
+            raise InputError(messages.HEADER_CONTAINS_KEY)
         self._has_secret = has_secret
         self.is_typed: bool = is_typed
         self.ids: array[int] = array("q")
@@ -95,8 +97,7 @@ class Input:
                 self._spool.flush()
             except OSError as exc:
                 raise InputError(
-                    f"no room for its rows in {tempfile.gettempdir()}: {exc.strerror}. Set TMPDIR "
-                    "to another folder"
+                    messages.NO_ROOM.format(folder=tempfile.gettempdir(), error=exc.strerror)
                 ) from None
         return width
 
@@ -105,7 +106,7 @@ class Input:
             return
         for line, cells, _, _, _ in batch:
             if any(self._has_secret(str(cell).encode(errors="surrogatepass")) for cell in cells):
-                raise InputError(f"row {line} contains the API key. Remove the key")
+                raise InputError(messages.ROW_CONTAINS_KEY.format(row=line))
 
     def _batches(self) -> Iterator[list[RowFields]]:
         position, rows_left = 0, self.total
@@ -123,47 +124,51 @@ def read_input(
     column: str | None = None,
     sheet: str | None = None,
     encoding: str | None = None,
+    skip_rows: int = 0,
     has_secret: HasSecret = lambda _: False,
 ) -> Input:
     """Read all of FILE into a temporary file.
 
     Args:
         file: The path; ``-`` is stdin. A workbook is recognized by its first bytes.
-        column: The column of the ids, by name or by number from 1. None: a text file has one id per
-            line, and a workbook has one column.
+        column: The column of the ids, by name or by number from 1. None: FILE has one column.
         sheet: The sheet of a workbook. None: the first.
-        encoding: The encoding of text and CSV. None: UTF-8, or UTF-16 if FILE starts with its mark;
-            bytes that are not UTF-8 are read as windows-1254.
+        encoding: The encoding of text and CSV. None: UTF-8, or UTF-16 if FILE starts with its mark
+            or looks like it; bytes that are not UTF-8 are read as windows-1254.
+        skip_rows: Number of rows above the header. In text and CSV, rows are lines.
         has_secret: Whether some bytes contain the API key. FILE is refused then, because OUT would
             contain the key too.
 
     Raises:
-        InputError: FILE cannot be read, has no such column or sheet, or contains the key.
+        InputError: FILE cannot be read, has no such column or sheet, has several columns and
+            `column` is None, or contains the key.
     """
     try:
         with _open(file) as stream:
-            head = stream.read(8)
+            head = stream.read(HEAD)
             is_workbook = head.startswith(SIGNATURES)
             if is_workbook:
-                table = read_workbook(head + stream.read(), column, sheet)
+                table = read_workbook(head + stream.read(), column, sheet, skip_rows)
             else:
-                table = _read_text(decode_lines(head, stream, encoding), column, sheet)
+                check_is_text(head)
+                _check_has_no_sheets(sheet)
+                table = read_text(decode_lines(head, stream, encoding), column, skip_rows)
             return Input(table, is_typed=is_workbook, has_secret=has_secret)
     except OSError as exc:
         reason = exc.strerror or str(exc)
     except UnicodeError:  # some encodings cannot replace what they cannot read
-        reason = f"it is not in {encoding}"
+        reason = messages.OTHER_ENCODING.format(encoding=encoding)
     except InputError as exc:
-        reason = str(exc)
+        quoted = "\n".join(map(str, exc.quoted)).encode(errors="surrogatepass")
+        reason = messages.CONTAINS_KEY if has_secret(quoted) else str(exc)
     name = "stdin" if file == "-" else printable(file)
-    raise InputError(f"Cannot read {name}: {reason}")
+    raise InputError(messages.CANNOT_READ.format(file=name, reason=reason))
 
 
 def _open(file: str) -> BinaryIO:
     return open(0, "rb", closefd=False) if file == "-" else Path(file).open("rb")
 
 
-def _read_text(lines: Iterator[str], column: str | None, sheet: str | None) -> Table:
+def _check_has_no_sheets(sheet: str | None) -> None:
     if sheet is not None:
-        raise InputError("it is not a workbook, so it has no sheets. Leave out --sheet")
-    return read_ids(lines) if column is None else read_csv(lines, column)
+        raise InputError(messages.NO_SHEETS)

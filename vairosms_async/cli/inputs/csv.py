@@ -1,92 +1,178 @@
-"""Tables from CSV: the delimiter, the header and the rows."""
+"""Tables and lists from text: the delimiter, the header and the rows."""
 
 import csv
 import re
-from collections import deque
-from collections.abc import Iterator
-from itertools import islice
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import Final
 
-from .rows import InputError, RawRow, Table, find_column, no_such_column
+from . import messages
+from .columns import (
+    SAMPLE,
+    SampleRow,
+    check_is_not_one_line,
+    find_columns,
+    find_id_column,
+    has_header,
+    is_name,
+    numbered,
+)
+from .ids import is_number
+from .rows import InputError, RawRow, Table, is_blank, visible
 
 MAX_QUOTED_LINES: Final = 50
 """Lines that one row may span. A quote that stays open for longer is a mistake."""
 
-_DELIMITERS = ";,\t"
-_EXCEL_DELIMITER = re.compile(r"sep=([;,\t])\s*")
-_UNREADABLE = "the row cannot be read: is a quote not closed?"
+_DELIMITERS: Final = "\t;|,"
+"""The rarer a delimiter is inside cells, the earlier it stands."""
+
+_NO_DELIMITER: Final = "\uffff"
+"""The delimiter of a table with one column: not a character of Unicode."""
+
+_EXCEL_DELIMITER = re.compile(r"\ufeff?sep=([;,\t|])\s*")
 
 
-def read_csv(lines: Iterator[str], column: str) -> Table:
-    """Read a table whose first row is its header.
+def read_text(lines: Iterator[str], column: str | None, skip_rows: int) -> Table:
+    """Read a table whose first row is its header, or a list with one id per line.
 
-    Blank lines and comments (``#``) before the header are skipped. If `column` is a number and its
-    cell in the first row looks like an id, there is no header, and the columns are called ``1``,
-    ``2`` and so on.
+    Blank lines and comments (``#``) before the header are skipped, and in a list all of them. If
+    the cell of the ids in the first row looks like an id, there is no header, and the columns are
+    called ``1``, ``2`` and so on.
 
     Args:
         lines: The lines.
-        column: The column of the ids, by name or by number from 1.
+        column: The column of the ids, by name or by number from 1. None: the only column of a
+            table, or a list.
+        skip_rows: Number of lines above the header.
 
     Raises:
         InputError: The header cannot be read or has no such column.
     """
     parser = _Parser(lines)
-    delimiters = _DELIMITERS
+    parser.skip_rows(skip_rows)
+    excel_delimiter = None
     while (line := parser.peek()) is not None:
-        if excel := _EXCEL_DELIMITER.fullmatch(line):
-            delimiters = excel[1]
-        elif line.strip():
-            header = _header(parser, delimiters, column)
-            if header is not None:
-                break
+        if found := _EXCEL_DELIMITER.fullmatch(line):
+            excel_delimiter = found[1]
+        elif column is None and is_number(line):
+            return _list(parser)
+        elif not is_blank(line) and not _is_comment(line, column):
+            delimiter = excel_delimiter or _find_delimiter(parser, column)
+            rows = parser.sample(delimiter)
+            if rows and rows[0][0] == parser.number:  # its cells are not all blank
+                return _table(parser, delimiter, column, rows)
         parser.skip(1)
-    else:
-        return Table((column,), column, 0, iter(()))
-    delimiter, cells, length = header
-    index = find_column(column, cells)
-    if index is None:
-        raise no_such_column(column, cells)
-    if column.isdecimal() and _looks_like_an_id(cells[index]):
-        cells = [str(n) for n in range(1, len(cells) + 1)]
-    else:
+    name = column or "id"
+    return Table((name,), name, 0, iter(()))
+
+
+def _table(
+    parser: "_Parser", delimiter: str, column: str | None, rows: Sequence[SampleRow]
+) -> Table:
+    cells, length = parser.parse(delimiter)
+    if column is None and delimiter == _NO_DELIMITER:
+        check_is_not_one_line(rows)
+        if cells is None or not has_header(0, cells) or not _starts_with_id(rows[1:]):
+            return _list(parser)
+    if cells is None:
+        raise InputError(messages.UNREADABLE_HEADER)
+    index = find_id_column(column, rows)
+    if is_name(column) or index >= len(cells) or has_header(index, cells):
         parser.skip(length)
-    return Table(tuple(cells), column, index, _rows(parser, delimiter))
+        columns = tuple(cells)
+    else:
+        columns = numbered(len(cells))
+    return Table(
+        columns, column or str(index + 1), index, _rows(parser, delimiter, index, len(cells))
+    )
 
 
-def _header(parser: "_Parser", delimiters: str, column: str) -> tuple[str, list[str], int] | None:
-    """Return delimiter, cells and number of lines of the header, or None for a comment."""
-    candidates: list[tuple[str, list[str], int]] = []
-    for delimiter in delimiters:
-        cells, length = parser.parse(delimiter)
-        if cells is not None:
-            candidates.append((delimiter, cells, length))
-    if not candidates:
-        raise InputError("the first row cannot be read: is it CSV, with each quote closed?")
-    with_the_column = [c for c in candidates if find_column(column, c[1]) is not None]
-    best = max(with_the_column or candidates, key=lambda candidate: len(candidate[1]))
-    cells = [cell.strip() for cell in best[1]]
-    # "#" is also the name of a column with row numbers.
-    is_header = not cells[0].startswith("#") or (cells[0] == "#" and len(cells) > 1)
-    is_named = bool(with_the_column) and not column.isdecimal()
-    return best if is_header or is_named else None
-
-
-def _looks_like_an_id(cell: str) -> bool:
-    text = cell.strip()
-    return not text[:1].isalpha() and any(c.isdigit() for c in text)
-
-
-def _rows(parser: "_Parser", delimiter: str) -> Iterator[RawRow]:
+def _rows(parser: "_Parser", delimiter: str, index: int, width: int) -> Iterator[RawRow]:
     while (line := parser.peek()) is not None:
         number = parser.number
         # Most rows have no quote. The csv module takes several times as long for them.
         cells, length = parser.parse(delimiter) if '"' in line else (line.split(delimiter), 1)
         parser.skip(length)
         if cells is None:
-            yield number, [line], _UNREADABLE
+            yield number, [line], messages.UNREADABLE_ROW
+        elif len(cells) > width and _may_have_moved(cells[width:], delimiter, index):
+            yield number, cells, messages.TOO_LONG
         else:
             yield number, cells, None
+
+
+def _may_have_moved(surplus: Sequence[str], delimiter: str, index: int) -> bool:
+    """Whether a row has surplus cells because one of the cells up to the id was divided."""
+    # In "1,50,52," below "tutar,id,ad", the second cell is no id. In "1,234" below "id", none is.
+    return delimiter == "," or (index > 0 and not all(map(is_blank, surplus)))
+
+
+def _list(parser: "_Parser") -> Table:
+    return Table(("id",), "id", 0, _list_rows(parser))
+
+
+def _list_rows(parser: "_Parser") -> Iterator[RawRow]:
+    for number, line in parser.rest():
+        text = line.strip()
+        if text and text[0] != "#":
+            yield number, (text,), None
+
+
+def _starts_with_id(rows: Sequence[SampleRow]) -> bool:
+    return bool(rows) and is_number(str(rows[0][1][0]))
+
+
+def _is_comment(line: str, column: str | None) -> bool:
+    """Whether a line starts with ``#`` and is no header."""
+    text = visible(line).replace('"', "")
+    if not text.startswith("#"):
+        return False
+    for cells in map(text.split, _DELIMITERS):
+        # "#" is also the name of a column with row numbers.
+        if (len(cells) > 1 and cells[0].strip() == "#") or (
+            is_name(column) and find_columns(column, cells)
+        ):
+            return False
+    return True
+
+
+def _find_delimiter(parser: "_Parser", column: str | None) -> str:
+    """Return the delimiter with which the header has the column and the rows are even.
+
+    If there are several, the rarest of those that divide the first row, because a decimal comma can
+    be in each row.
+    """
+    samples = {_NO_DELIMITER: parser.sample(_NO_DELIMITER)}
+    for delimiter in _DELIMITERS:
+        # "52,0" is one number, and so is a tab before a number.
+        if any(delimiter in line and not is_number(line) for line in parser.ahead()):
+            samples[delimiter] = parser.sample(delimiter)
+    if is_name(column):
+        with_column = {
+            delimiter: rows
+            for delimiter, rows in samples.items()
+            if rows and find_columns(column, rows[0][1])
+        }
+        samples = with_column or samples
+    even_rows = {delimiter: _count_even_rows(rows) for delimiter, rows in samples.items()}
+    most = max(even_rows.values())
+    for delimiter, count in even_rows.items():
+        if 0 < most <= 2 * count and len(samples[delimiter][0][1]) > 1:
+            return delimiter
+    return max(even_rows, key=lambda delimiter: even_rows[delimiter])
+
+
+def _count_even_rows(rows: Sequence[SampleRow]) -> int:
+    """Return how many rows have as many cells as most rows, which is more than one."""
+    widths = Counter(
+        len(cells)
+        for _, cells in rows
+        # A wrong delimiter divides quoted cells.
+        if not any(str(cell).count('"') % 2 for cell in cells)
+    )
+    width = max(widths, key=lambda width: (widths[width], width), default=1)
+    return widths[width] if width > 1 else 0
 
 
 class _Parser:
@@ -113,8 +199,41 @@ class _Parser:
             self._ahead.popleft()
         self.number += count
 
-    def parse(self, delimiter: str) -> tuple[list[str] | None, int]:
-        """Parse the row that starts at the next line.
+    def skip_rows(self, count: int) -> None:
+        """Move past the lines above the header.
+
+        Raises:
+            InputError: There are no more lines.
+        """
+        for skipped in range(count):
+            if self.peek() is None:
+                raise InputError(messages.TOO_FEW_ROWS.format(rows=skipped, skip_rows=count))
+            self.skip(1)
+
+    def rest(self) -> Iterator[tuple[int, str]]:
+        """Iterate over the numbers and the texts of all further lines."""
+        return enumerate(chain(self._ahead, self._lines), self.number)
+
+    def ahead(self) -> Iterator[str]:
+        """Iterate over the lines that have been read ahead."""
+        return iter(self._ahead)
+
+    def sample(self, delimiter: str) -> list[SampleRow]:
+        """Parse the first rows, and return those that are not blank."""
+        rows: list[SampleRow] = []
+        start = 0
+        for _ in range(SAMPLE):
+            line = next(self._next_lines(start, 1), None)
+            if line is None:
+                break
+            cells, length = self.parse(delimiter, start)
+            if not all(map(is_blank, cells or [line])):
+                rows.append((self.number + start, cells or [line]))
+            start += length
+        return rows
+
+    def parse(self, delimiter: str, start: int = 0) -> tuple[list[str] | None, int]:
+        """Parse the row that starts at the next line, or `start` lines later.
 
         Returns:
             The cells and the number of lines; None and 1 if the row cannot be read.
@@ -123,7 +242,7 @@ class _Parser:
 
         def lines() -> Iterator[str]:
             nonlocal used, is_open
-            for line in self._next_lines(MAX_QUOTED_LINES):
+            for line in self._next_lines(start, MAX_QUOTED_LINES):
                 used += 1
                 yield line + "\n"
             is_open = True
@@ -134,8 +253,8 @@ class _Parser:
             return None, 1
         return (None, 1) if is_open else (cells, used)
 
-    def _next_lines(self, count: int) -> Iterator[str]:
-        for i in range(count):
+    def _next_lines(self, start: int, count: int) -> Iterator[str]:
+        for i in range(start, start + count):
             if i == len(self._ahead):
                 line = next(self._lines, None)
                 if line is None:

@@ -11,9 +11,31 @@ Cell = str | int | float | bool | datetime | date | time | timedelta | None
 SHOWN: Final = 100
 """Characters of FILE's text that a message shows."""
 
+# Zero-width characters, byte order marks and marks of the writing direction. Pasting adds them.
+_INVISIBLE: Final = dict.fromkeys(
+    [
+        0x00AD,
+        0x061C,
+        0x180E,
+        *range(0x200B, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x2060, 0x2070),
+        0xFEFF,
+    ]
+)
+
 
 class InputError(Exception):
-    """FILE cannot be read as the options say. The message is one line."""
+    """FILE cannot be read as the options say. The message is one line.
+
+    Args:
+        message: The message.
+        quoted: The cells of FILE that the message quotes, perhaps truncated. Also an attribute.
+    """
+
+    def __init__(self, message: str, quoted: Sequence[Cell] = ()) -> None:
+        super().__init__(message)
+        self.quoted = quoted
 
 
 class Row(NamedTuple):
@@ -47,7 +69,7 @@ class Table:
 
     Attributes:
         columns: The header.
-        column: The column of the ids, as the user named it.
+        column: The column of the ids, by name or number, for messages.
         index: Its index in `columns`.
         rows: The rows.
     """
@@ -59,34 +81,18 @@ class Table:
 
 
 def is_blank(cell: Cell) -> bool:
-    """Whether a cell is empty or contains only whitespace."""
-    return cell is None or (isinstance(cell, str) and not cell.strip())
+    """Whether a cell is empty or has no visible character."""
+    return cell is None or (isinstance(cell, str) and not visible(cell))
 
 
-def find_column(column: str, columns: Sequence[str]) -> int | None:
-    """Return the index of a column by its name, or by its number from 1. None: not found."""
-    if column.isdecimal():
-        index = int(column) - 1
-        return index if 0 <= index < len(columns) else None
-    names = [name.strip() for name in columns]
-    return names.index(column) if column in names else None
+def visible(text: str) -> str:
+    """Return a text without invisible characters, and without blanks at its ends."""
+    return text.translate(_INVISIBLE).strip()
 
 
-def no_such_column(column: str, columns: Sequence[str]) -> InputError:
-    """Return the error for a column that the header does not have."""
-    if column.isdecimal():
-        return InputError(f"no column {column}: the first row has {len(columns)}")
-    return InputError(f"no column {printable(column)!r}. Columns: {listed(columns)}")
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names of columns or sheets for a message."""
-    return ", ".join(printable(shorten(name.strip())) for name in names)
-
-
-def shorten(text: str) -> str:
-    """Truncate a text of FILE to `SHOWN` characters. A truncated text ends with an ellipsis."""
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+def shorten(text: str, length: int = SHOWN) -> str:
+    """Truncate a text of FILE to `length` characters. A truncated text ends with an ellipsis."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def printable(text: str) -> str:

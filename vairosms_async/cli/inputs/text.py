@@ -1,39 +1,36 @@
-"""Lines of text from bytes in any encoding, and a list of ids with one per line."""
+"""Lines of text from bytes in any encoding."""
 
 import codecs
 import io
 from collections.abc import Iterator
-from itertools import count
 from typing import BinaryIO, Final
 
-from .rows import InputError, RawRow, Table
+from . import messages
+from .rows import InputError
 
 MAX_LINE: Final = 1 << 20
 """Maximum line length kept in memory, in characters. Longer lines are truncated."""
 
+HEAD: Final = 1 << 10
+"""Number of bytes that decide about the kind of FILE and its encoding."""
+
 _CHUNK = 1 << 16
-
-
-def read_ids(lines: Iterator[str]) -> Table:
-    """Read one id per line. Blank lines and lines that start with ``#`` are skipped."""
-    return Table(("id",), "id", 0, _ids(lines))
-
-
-def _ids(lines: Iterator[str]) -> Iterator[RawRow]:
-    for number, line in zip(count(1), lines):
-        text = line.strip()
-        if text and text[0] != "#":
-            yield number, (text,), None
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it starts with
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 def decode_lines(head: bytes, stream: BinaryIO, encoding: str | None) -> Iterator[str]:
     """Decode bytes into lines, without their ends.
 
     Args:
-        head: The first bytes, at least two if there are so many.
+        head: The first bytes, at least 8 if there are so many.
         stream: The bytes after them.
-        encoding: The encoding. None: UTF-8, or UTF-16 if the bytes start with its mark; bytes that
-            are not UTF-8 are read as windows-1254.
+        encoding: The encoding. None: UTF-8, or UTF-16 or UTF-32 if the bytes start with a mark or
+            look like UTF-16; bytes that are not UTF-8 are read as windows-1254.
 
     Raises:
         InputError: There is no such encoding.
@@ -48,16 +45,16 @@ def decode_lines(head: bytes, stream: BinaryIO, encoding: str | None) -> Iterato
         yield from lines
         rest = rest[:MAX_LINE]
         data = stream.read(_CHUNK)
-    lines = (rest + decoder.decode(b"", final=True)).split("\n")
+    # Old programs for DOS end a file with Ctrl-Z.
+    lines = (rest + decoder.decode(b"", final=True)).rstrip("\x1a").split("\n")
     yield from lines if lines[-1] else lines[:-1]
 
 
 def _decoder(encoding: str | None, head: bytes) -> io.IncrementalNewlineDecoder:
     errors = "replace"
     if encoding is None:
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            encoding = "utf-16"
-        else:
+        encoding = _detect_utf_16_or_32(head)
+        if encoding is None:
             encoding, errors = "utf-8-sig", "vairosms-windows-1254"
     try:
         "".encode(encoding)
@@ -65,8 +62,23 @@ def _decoder(encoding: str | None, head: bytes) -> io.IncrementalNewlineDecoder:
             encoding = "utf-8-sig"
         decoder = codecs.getincrementaldecoder(encoding)(errors)
     except (LookupError, UnicodeError):
-        raise InputError(f"no such encoding: {encoding}") from None
+        raise InputError(messages.NO_ENCODING.format(encoding=encoding)) from None
     return io.IncrementalNewlineDecoder(decoder, translate=True)
+
+
+def _detect_utf_16_or_32(head: bytes) -> str | None:
+    for mark, encoding in _MARKS.items():
+        if head.startswith(mark):
+            return encoding
+    # In UTF-16, one of the two bytes of a digit and of most letters is 0.
+    start = head[:8]
+    zeros_first, zeros_last = start[::2].count(0), start[1::2].count(0)
+    half = max(len(start) // 4, 1)
+    if zeros_last >= half and not zeros_first:
+        return "utf-16-le"
+    if zeros_first >= half and not zeros_last:
+        return "utf-16-be"
+    return None
 
 
 def _as_windows_1254(error: UnicodeError) -> tuple[str, int]:

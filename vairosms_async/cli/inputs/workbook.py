@@ -2,33 +2,42 @@
 
 import io
 from collections.abc import Iterator, Sequence
+from itertools import chain, dropwhile, islice
 from typing import Final
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
 
-from .rows import (
-    Cell,
-    InputError,
-    RawRow,
-    Table,
-    find_column,
-    is_blank,
+from . import messages
+from .columns import (
+    SAMPLE,
+    SampleRow,
+    find_id_column,
+    has_header,
+    is_name,
     listed,
-    no_such_column,
-    printable,
+    numbered,
 )
+from .rows import Cell, InputError, RawRow, Table, is_blank, printable
 
 SIGNATURES: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 """The first bytes of a workbook: a zip archive, or a compound file of older Excel versions."""
 
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+"""The name of the part of a compound file that holds a workbook with a password."""
 
-def read_workbook(data: bytes, column: str | None, sheet: str | None) -> Table:
-    """Read the table on a sheet. Its header is the first row that is not blank.
+
+def read_workbook(data: bytes, column: str | None, sheet: str | None, skip_rows: int) -> Table:
+    """Read the table on a sheet. Its first row is the first one that is not blank.
+
+    The first row is the header. If its cell of the ids looks like an id, there is no header, and
+    the columns are called ``1``, ``2`` and so on.
 
     Args:
         data: The workbook.
-        column: The column of the ids, by name or by number from 1. None: the only column.
+        column: The column of the ids, by name or by number from 1. None: the only column that is
+            not empty.
         sheet: The sheet's name. None: the first sheet.
+        skip_rows: Number of rows above the header.
 
     Raises:
         InputError: The workbook cannot be read, or has no such sheet or column.
@@ -40,29 +49,37 @@ def read_workbook(data: bytes, column: str | None, sheet: str | None) -> Table:
         # calamine panics at some damaged files. The class of that exception cannot be imported.
         if not isinstance(exc, CalamineError) and type(exc).__name__ != "PanicException":
             raise
-        raise InputError(
-            "not a workbook, or it is damaged or has a password. Open it in Excel and save a copy "
-            "as .xlsx without a password"
-        ) from None
-    header = next((cells for _, cells, _ in rows if not all(map(is_blank, cells))), [""])
-    columns = tuple("" if cell is None else str(cell) for cell in header)
-    if column is None:
-        if len(columns) > 1:
-            raise InputError(
-                f"name the column of the ids with --column. Columns: {listed(columns)}"
-            )
-        column = "1"
-    index = find_column(column, columns)
-    if index is None:
-        raise no_such_column(column, columns)
-    return Table(columns, column, index, rows)
+        has_password = isinstance(exc, PasswordError) or _ENCRYPTED in data
+        raise InputError(messages.ENCRYPTED if has_password else messages.NOT_A_WORKBOOK) from None
+    return _table(rows, column, skip_rows)
+
+
+def _table(rows: Iterator[RawRow], column: str | None, skip_rows: int) -> Table:
+    skipped = list(islice(rows, skip_rows))
+    if skip_rows > len(skipped):
+        raise InputError(messages.TOO_FEW_ROWS.format(rows=len(skipped), skip_rows=skip_rows))
+    below = dropwhile(lambda row: all(map(is_blank, row[1])), rows)
+    first_rows = list(islice(below, SAMPLE))
+    if not first_rows:
+        return Table((column or "",), column or "1", 0, iter(()))
+    sample: list[SampleRow] = [(number, cells) for number, cells, _ in first_rows]
+    index = find_id_column(column, sample)
+    header = sample[0][1]
+    if is_name(column) or index >= len(header) or has_header(index, header):
+        columns = tuple("" if cell is None else str(cell) for cell in header)
+        first_rows.pop(0)
+    else:
+        columns = numbered(len(header))
+    return Table(columns, column or str(index + 1), index, chain(first_rows, below))
 
 
 def _find_sheet(workbook: CalamineWorkbook, name: str | None) -> CalamineSheet:
     if name is None:
         return workbook.get_sheet_by_index(0)
     if name not in workbook.sheet_names:
-        raise InputError(f"no sheet {printable(name)!r}. Sheets: {listed(workbook.sheet_names)}")
+        raise InputError(
+            messages.NO_SHEET.format(sheet=printable(name), sheets=listed(workbook.sheet_names))
+        )
     return workbook.get_sheet_by_name(name)
 
 

@@ -35,8 +35,10 @@ class JsonLines:
             "error": None if error is None else {"type": error[0], "message": error[1]},
             "checked_at": None if known is None else known.checked_at,
         }
-        # What UTF-8 cannot contain, half of a surrogate pair, is written as JSON escapes it.
-        return _encode(fields).encode(errors="backslashreplace") + b"\n"
+        text = _encode(fields)
+        if not text.isprintable():  # line separators, halves of surrogate pairs, terminal controls
+            text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+        return text.encode() + b"\n"
 
 
 def write_jsonl(file: BinaryIO, input_: Input, results: Iterable[tuple[Row, Known | None]]) -> None:
