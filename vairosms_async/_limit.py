@@ -163,6 +163,7 @@ class AdaptiveLimit:
     Attributes:
         value: The limit, at most `maximum`. Below 1, requests are spaced by more than their
             answer time.
+        size: The limit as a number of slots.
         spaced: Whether requests are spaced: from the first refusal until `value` is `maximum`.
         latency: Mean time of the latest answers.
     """
@@ -170,6 +171,7 @@ class AdaptiveLimit:
     def __init__(self, maximum: int) -> None:
         self.maximum = maximum
         self.value: float = float(min(maximum, START))
+        self.size: int = min(maximum, START)
         self.spaced: bool = False
         self.latency: float = 0.0
         self._times = AnswerTimes(self.value)
@@ -182,11 +184,6 @@ class AdaptiveLimit:
         self._refused_at: float | None = None  # a limit. None: `value` grows by 1 per answer
         self._progress = 0.0  # 1: `value` is back at `_refused_at`
         self._refusals = Refusals()
-
-    @property
-    def size(self) -> int:
-        """The limit as a number of slots."""
-        return max(1, math.ceil(self.value - 1e-9))
 
     @property
     def interval(self) -> float:
@@ -309,3 +306,4 @@ class AdaptiveLimit:
 
     def _set(self, value: float) -> None:
         self.value = min(float(self.maximum), value)
+        self.size = max(1, math.ceil(self.value - 1e-9))

@@ -27,27 +27,23 @@ class Slots(asyncio.Semaphore):
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
-        self._size = self._wanted = size
-
-    @property
-    def size(self) -> int:
-        """Number of slots, without those that are withheld on release."""
-        return self._wanted
+        self.size: int = size
+        self._total = size  # with those that `release` withholds
 
     @property
     def used(self) -> int:
         """Number of slots that lookups hold."""
-        return self._size - self._value
+        return self._total - self._value
 
     def resize(self, size: int) -> None:
         """Change the size. Slots in use are withheld when they are released."""
-        self._wanted = size
-        while self._size < size:
-            self._size += 1
+        self.size = size
+        while self._total < size:
+            self._total += 1
             super().release()
-        withheld = min(self._value, self._size - size)
+        withheld = min(self._value, self._total - size)
         self._value -= withheld
-        self._size -= withheld
+        self._total -= withheld
 
     def take(self) -> bool:
         """Take a slot if one is free and no lookup waits. Return whether it was taken."""
@@ -58,8 +54,8 @@ class Slots(asyncio.Semaphore):
 
     def release(self) -> None:
         """Free a slot, or withhold it if the size was lowered."""
-        if self._size > self._wanted:
-            self._size -= 1
+        if self._total > self.size:
+            self._total -= 1
         elif self._waiters:
             super().release()
         else:
