@@ -76,7 +76,8 @@ async def test_yields_nothing_without_ids(panel, dask_client):
 
 async def test_reads_ids_from_a_file(panel, dask_client, tmp_path):
     file = tmp_path / "ids.txt"
-    file.write_bytes(b"\xef\xbb\xbf52\r\n\n  61 \n\xfe7\n7")
+    beyond_the_checked_head = b"\n" * 1024
+    file.write_bytes(b"\xef\xbb\xbf52\r\n\n  61 \n" + beyond_the_checked_head + b"\xfe7\n7")
     results = await collect_results(panel, dask_client, file)
     assert sorted(result.id for result in results if result.ok) == [7, 52, 61]
     assert [result.id for result in results if not result.ok] == ["\ufffd7"]

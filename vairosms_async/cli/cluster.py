@@ -50,7 +50,7 @@ def on_cluster(scheduler: str, *, max_concurrency: int, timeout: float) -> LookU
 
     async def look_up(ids: Ids) -> AsyncGenerator[GonderimResult]:
         has_begun = False
-        with _key_kept_from_children() as key:
+        with _environment_of_children() as key:
             results = bulk_check(
                 ids,
                 scheduler=scheduler,
@@ -73,10 +73,19 @@ def on_cluster(scheduler: str, *, max_concurrency: int, timeout: float) -> LookU
 
 
 @contextmanager
-def _key_kept_from_children() -> Generator[str]:
+def _environment_of_children() -> Generator[str]:
+    """Set the environment that Dask's processes inherit. Yield the API key, which it lacks."""
     # The key may be from a file. The environment of a child process is visible while it lives.
     key = os.environ.pop("VAIROSMS_API_KEY")
+    warnings = os.environ.get("PYTHONWARNINGS")
+    # If a signal ends this process at once, Python's resource tracker cleans up and warns.
+    own = "ignore:resource_tracker"
+    os.environ["PYTHONWARNINGS"] = f"{warnings},{own}" if warnings else own
     try:
         yield key
     finally:
         os.environ["VAIROSMS_API_KEY"] = key
+        if warnings is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = warnings
