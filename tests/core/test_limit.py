@@ -1,8 +1,17 @@
 """The adaptive limit without a client: what raises it and what lowers it."""
 
+import itertools
+
 import pytest
 
-from vairosms_async._limit import DOWN_AFTER, MAX_INTERVAL, AdaptiveLimit, Refusals
+from vairosms_async._limit import (
+    DOWN_AFTER,
+    KEPT,
+    MAX_INTERVAL,
+    AdaptiveLimit,
+    AnswerTimes,
+    Refusals,
+)
 
 
 def answer(limit, count, *, at, seconds=0.05, timeout=30.0, in_use=True):
@@ -48,17 +57,97 @@ def test_does_not_rise_if_answers_are_slow_for_their_timeout():
     assert limit.value == 16
 
 
+def overloaded(maximum=64):
+    """Return a limit of 16 that spaces requests, at the time 2.0, after its first answer."""
+    limit = AdaptiveLimit(maximum)
+    answer(limit, 1, at=1.0, in_use=False)
+    assert limit.refused(1.05, 1.0, 16)  # not immediate: the limit stays as it is
+    assert limit.value == min(maximum, 16)
+    assert limit.spaced
+    answer(limit, 1, at=2.0, in_use=False)
+    return limit
+
+
 def test_a_refusal_lowers_it_once_per_answer_time():
+    limit = overloaded()
+    assert limit.refused(2.1, 2.05, 15)
+    assert limit.value == pytest.approx(16 * 0.87)
+    assert limit.refused(2.12, 2.09, 15)  # sent before the limit was lowered
+    assert limit.refused(2.14, 2.11, 15)  # within an answer time
+    assert limit.value == pytest.approx(16 * 0.87)
+    answer(limit, 3, at=2.15, in_use=False)
+    assert limit.refused(2.15, 2.1, 15)
+    assert limit.value == pytest.approx(16 * 0.87**2)
+
+
+def test_a_refusal_lowers_it_more_if_most_lookups_are_refused():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 1, at=2.2, in_use=False)
+    limit.refused(2.11, 2.09, 15)
+    limit.refused(2.12, 2.09, 15)
+    assert limit.value == pytest.approx(16 * 0.87)
+    limit.refused(2.2, 2.15, 15)
+    assert limit.value == pytest.approx(16 * 0.87 * 0.6)
+
+
+def test_a_refusal_first_takes_back_the_growth_of_the_last_answer_time():
     limit = AdaptiveLimit(64)
     answer(limit, 1, at=1.0, in_use=False)
-    assert limit.refused(1.0, 0.95, 15)
-    assert limit.value == pytest.approx(12.8)
-    assert limit.spaced
-    assert limit.refused(1.01, 0.96, 15)
-    assert limit.value == pytest.approx(12.8)
-    answer(limit, 1, at=1.1, in_use=False)
-    assert limit.refused(1.2, 1.15, 15)
-    assert limit.value == pytest.approx(12.8 * 0.8)
+    limit.refused(1.05, 1.0, 16)
+    answer(limit, 1, at=2.0, in_use=False)
+    answer(limit, 1, at=2.05, in_use=False)
+    answer(limit, 8, at=2.07)
+    assert limit.value == 24
+    limit.refused(2.1, 2.05, 15)
+    assert limit.value == pytest.approx(16 * KEPT)
+
+
+def test_rises_fast_again_after_a_fall_without_answers():
+    limit = overloaded()
+    for n in range(4):
+        limit.refused(2.1 + n / 10, 2.1 + n / 10, 15)
+    fallen = limit.value
+    assert fallen == pytest.approx(16 * 0.87 * 0.6**3)
+    answer(limit, 1, at=3.0)
+    assert limit.value == pytest.approx(fallen + 1)
+
+
+def test_doubles_at_most_per_answer_below_1():
+    limit = overloaded()
+    for n in range(8):
+        limit.refused(2.1 + n / 10, 2.1 + n / 10, 15)
+    fallen = limit.value
+    assert fallen < 0.5
+    answer(limit, 1, at=3.5)
+    assert limit.value == pytest.approx(2 * fallen)
+
+
+def test_the_highest_limit_depends_on_the_answer_times_at_a_lower_one():
+    limit = AdaptiveLimit(256)
+    answer(limit, 64, at=1.0)
+    answer(limit, 16, at=1.0)
+    assert limit.value == 32
+    answer(limit, 200, at=2.0)
+    assert limit.value == 64
+
+
+def test_the_answer_time_is_a_mean_of_the_latest():
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=1.0, seconds=0.1)
+    answer(limit, 1, at=2.0, seconds=0.2)
+    assert limit.latency == pytest.approx(0.15)
+    answer(limit, 62, at=3.0, seconds=0.15)
+    answer(limit, 1, at=4.0, seconds=0.79)
+    assert limit.latency == pytest.approx(0.16)
+
+
+def test_requests_are_spaced_by_at_least_a_millisecond_per_slot():
+    limit = AdaptiveLimit(16)
+    answer(limit, 1, at=1.0, seconds=0.00001)
+    assert limit.interval == pytest.approx(0.001 / 16)
+    answer(limit, 1, at=1.0, seconds=0.032 - 0.00001)
+    assert limit.interval == pytest.approx(0.001)
 
 
 def test_a_burst_of_immediate_refusals_lowers_it_to_the_number_in_flight():
@@ -69,13 +158,36 @@ def test_a_burst_of_immediate_refusals_lowers_it_to_the_number_in_flight():
     assert limit.size == 4
 
 
-def test_returns_to_where_it_was_refused():
-    limit = AdaptiveLimit(16)
-    answer(limit, 1, at=1.0, in_use=False)
-    limit.refused(1.1, 1.05, 15)
-    answer(limit, 200, at=1.3)
+def test_returns_to_where_it_was_refused_then_rises_faster_and_faster():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    values = [limit.value]
+    for _ in range(12):
+        answer(limit, 16, at=3.0)
+        values.append(limit.value)
+    assert values[6] == pytest.approx(15.9, rel=0.01)
+    rises = [later - earlier for earlier, later in itertools.pairwise(values)]
+    assert rises[0] > rises[1] > rises[2] > rises[4] > 0
+    assert rises[11] > rises[10] > rises[9] > rises[6] > 0
+    assert rises[5] < rises[0] / 20
+    assert values[12] == pytest.approx(17.6, rel=0.01)
+
+
+def test_stops_spacing_requests_at_the_maximum():
+    limit = overloaded(16)
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 60, at=3.0)
+    assert limit.spaced
+    answer(limit, 200, at=3.0)
     assert limit.value == 16
     assert not limit.spaced
+
+
+def test_answers_to_requests_before_a_refusal_do_not_raise_it():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 5, at=2.12)
+    assert limit.value == pytest.approx(16 * 0.87)
 
 
 def test_falls_below_1_and_then_spaces_requests():
@@ -116,8 +228,30 @@ def test_a_panel_that_is_down_resets_it():
 def test_a_timeout_lowers_it_if_answers_take_nearly_as_long(slowest, overloaded):
     limit = AdaptiveLimit(64)
     answer(limit, 1, at=2.0, seconds=slowest, in_use=False)
-    assert limit.timed_out(3.0, 2.0, 5, 1.0) is overloaded
-    assert limit.value == (8 if overloaded else 16)
+    assert limit.timed_out(3.0, 2.0, 1.0) is overloaded
+    assert limit.value == (1 if overloaded else 16)
+    assert not limit.spaced
+
+
+def test_rises_fast_to_a_quarter_after_a_timeout():
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=2.0, seconds=0.8, in_use=False)
+    assert limit.timed_out(3.0, 2.0, 1.0)
+    assert limit.timed_out(4.0, 3.0, 1.0)  # a second one changes nothing
+    answer(limit, 3, at=5.0)
+    assert limit.value == 4
+    answer(limit, 1, at=5.0)
+    assert 4 < limit.value < 4.5
+
+
+def test_timeouts_of_requests_before_the_last_timeout_do_not_lower_it():
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=2.0, seconds=0.8, in_use=False)
+    limit.timed_out(3.0, 2.0, 1.0)
+    answer(limit, 2, at=3.1)
+    assert limit.value == 3
+    assert limit.timed_out(3.2, 2.2, 1.0)
+    assert limit.value == 3
 
 
 def slow_down(limit, seconds, *, faster_with_half):
@@ -155,10 +289,101 @@ def test_refusals_at_any_limit_no_longer_lower_it():
     assert limit.value == 16
 
 
-def test_refusals_that_become_fewer_with_a_lower_limit_depend_on_it():
-    refusals = Refusals()
-    for limit, refused_in_ten in ((16.0, 5), (2.0, 1)):
+def add_blocks(refusals, *blocks):
+    """Add blocks of requests, each (limit, number of refused requests)."""
+    for limit, refused in blocks:
         for n in range(Refusals.BLOCK):
-            assert not refusals.add(limit, refused=n % 10 < refused_in_ten)
-    assert refusals.earlier_limit == 2.0
-    assert refusals.depend_on_load
+            refusals.add(limit, refused=n < refused)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "are_random"),
+    [
+        pytest.param([(16, 6), (2.7, 6)], False, id="not yet a sixth"),
+        pytest.param([(16, 6), (2.6, 6)], True, id="a sixth"),
+        pytest.param([(2.6, 2)], True, id="3 %"),
+        pytest.param([(2.6, 1)], False, id="2 %"),
+        pytest.param([(2.6, 16)], True, id="25 %"),
+        pytest.param([(2.6, 17)], False, id="27 %"),
+        pytest.param([(2.6, 6), (2.6, 1)], False, id="they have ended"),
+        pytest.param([(16, 40), (2.6, 6), (2.6, 6)], False, id="the fall ended an overload"),
+        pytest.param([(16, 40), (12, 6), (1.9, 6)], True, id="after an overload"),
+    ],
+)
+def test_a_small_share_of_refusals_at_any_limit_is_random(blocks, are_random):
+    refusals = Refusals()
+    add_blocks(refusals, *blocks)
+    assert refusals.are_random is are_random
+
+
+def test_refusals_are_judged_after_64_requests():
+    refusals = Refusals()
+    for n in range(63):
+        refusals.add(1.0, refused=n < 6)
+    assert not refusals.are_random
+    refusals.add(1.0, refused=False)
+    assert refusals.are_random
+
+
+def add_round(times, limit, *, at, seconds):
+    """Add answers until the round is complete; return their number and the new limit."""
+    count = 1
+    while not times.add(at, seconds):
+        count += 1
+    return count, times.finish_round(at + 1, limit)
+
+
+def test_a_round_has_at_least_two_answers_per_lookup_in_flight_or_four_if_it_has_not_grown():
+    times = AnswerTimes(40.0)
+    assert add_round(times, 40.0, at=1.0, seconds=0.1) == (80, 40.0)
+    assert add_round(times, 40.0, at=3.0, seconds=0.1) == (160, 40.0)
+    small = AnswerTimes(4.0)
+    assert add_round(small, 4.0, at=1.0, seconds=0.1)[0] == 64
+    assert add_round(small, 4.0, at=3.0, seconds=0.1)[0] == 128
+
+
+def test_a_round_ignores_answers_to_requests_before_it():
+    times = AnswerTimes(16.0)
+    add_round(times, 16.0, at=1.0, seconds=0.1)
+    assert not any(times.add(1.9, 9.0) for _ in range(500))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "tested"), [(0.149, None), (0.152, 16.0)], ids=["1.49 times", "1.52 times"]
+)
+def test_a_round_that_is_1_5_times_slower_starts_a_test_with_half_the_limit(seconds, tested):
+    times = AnswerTimes(16.0)
+    add_round(times, 16.0, at=1.0, seconds=0.1)
+    _, limit = add_round(times, 16.0, at=3.0, seconds=seconds)
+    assert times.tested == tested
+    assert limit == (8.0 if tested else 16.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "kept"), [(0.28, 16.0), (0.30, 32.0)], ids=["faster", "not faster"]
+)
+def test_a_test_keeps_half_the_limit_if_answers_are_1_35_times_faster(seconds, kept):
+    times = AnswerTimes(32.0)
+    add_round(times, 32.0, at=1.0, seconds=0.1)
+    add_round(times, 32.0, at=3.0, seconds=0.39)
+    # Answers within half an answer time belong to the requests before the test.
+    assert not times.add(4.1, 0.1)
+    count, limit = add_round(times, 16.0, at=5.0, seconds=seconds)
+    assert count == 16
+    assert limit == kept
+    assert times.tested is None
+    # Both results become the usual time, so the same time starts no test again.
+    add_round(times, limit, at=7.0, seconds=seconds)
+    assert times.tested is None
+
+
+def test_a_large_rise_of_the_limit_may_slow_answers_down():
+    times = AnswerTimes(16.0)
+    add_round(times, 16.0, at=1.0, seconds=0.1)
+    for limit, seconds in ((24.0, 0.13), (31.0, 0.13), (32.0, 0.14), (40.0, 0.18)):
+        times.start_round(2.0, limit)
+        add_round(times, limit, at=2.0, seconds=seconds)
+    assert times.tested is None  # 0.18 is compared with 0.14, at a limit twice as high
+    times.start_round(9.0, 40.0)
+    add_round(times, 40.0, at=9.0, seconds=0.22)
+    assert times.tested == 40.0
