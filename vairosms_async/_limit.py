@@ -247,8 +247,8 @@ class AdaptiveLimit:
                 self._start_spacing(now)
                 self._lower(now, sent_at, in_flight)
             return True
-        if not self._answers and in_flight:
-            # The first requests. The panel may be working on the others.
+        if in_flight:
+            # The first requests, or those after an outage. The panel may work on the others.
             self._start_spacing(now)
             self._set(min(self.value, in_flight))
         else:

@@ -100,6 +100,13 @@ async def overload(count, cap, *, timeout=30.0, change=None, **panel_options):
             {"capacity": (1, 0.02), "queue": True, "timeout": 0.5},
             id="queue that is as long as the timeout",
         ),
+        pytest.param(
+            100,
+            64,
+            10.0,
+            {"capacity": (1, 0.1), "queue": True, "timeout": 0.5},
+            id="queue of which five requests fill the timeout",
+        ),
     ],
 )
 def test_finds_every_id_of_a_panel_with_a_capacity(count, cap, ideal, options):
@@ -109,15 +116,26 @@ def test_finds_every_id_of_a_panel_with_a_capacity(count, cap, ideal, options):
     assert seconds <= 1.5 * ideal
 
 
-@pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
-    ("rate", "burst", "latency"),
+    ("rate", "burst", "latency", "status"),
     [
-        pytest.param(50, 10, 0.0, id="50 per second, burst 10", marks=pytest.mark.slow),
-        pytest.param(50, 0, 0.0, id="50 per second", marks=pytest.mark.slow),
-        pytest.param(20, 0, 0.005, id="20 per second, 5 ms"),
-        pytest.param(50, 5, 0.1, id="50 per second, 100 ms"),
-        pytest.param(100, 20, 0.03, id="100 per second, burst 20, 30 ms", marks=pytest.mark.slow),
+        pytest.param(50, 10, 0.0, 503, id="50 per second, burst 10"),
+        pytest.param(20, 0, 0.005, 429, id="20 per second, 5 ms, 429"),
+        *(
+            pytest.param(*values, id=f"{values}", marks=pytest.mark.slow)
+            for values in [
+                (50, 10, 0.0, 429),
+                (50, 0, 0.0, 503),
+                (50, 0, 0.1, 503),
+                (50, 0, 0.2, 503),
+                (50, 5, 0.1, 429),
+                (20, 0, 0.03, 503),
+                (20, 20, 0.03, 503),
+                (20, 20, 0.2, 503),
+                (100, 20, 0.03, 503),
+                (200, 0, 0.1, 503),
+            ]
+        ),
     ],
 )
 def test_finds_every_id_of_a_panel_with_a_rate_limit(rate, burst, latency, status):
@@ -177,7 +195,7 @@ def per_second(limit, latency, cap):
 
 
 @pytest.mark.slow
-@settings(max_examples=15)
+@settings(max_examples=25)
 @given(
     panel_and_change=changing_panels(),
     cap=st.integers(1, 40),
