@@ -16,7 +16,7 @@ A queue in front of the panel refuses nothing, but makes answers slower. That is
 Vegas and of Netflix's Gradient2. But a panel may also be slow for other reasons, so the client
 makes a test: if answers have become 1.5 times slower, it halves the limit for one round of answers.
 It keeps the lower limit only if answers are faster with it. In the same way, refusals that do not
-become fewer with a sixth of the limit have another cause, and no longer lower it.
+become fewer with a fifth of the limit have another cause, and no longer lower it.
 """
 
 import math
@@ -32,6 +32,9 @@ KEPT_OF_MOST_REFUSED = 0.6
 
 MIN_ROUND = 4
 """Minimum number of answers in a round of the cubic curve, which has one per lookup in flight."""
+
+MAX_ROUND = 1.0
+"""Maximum number of seconds of such a round."""
 
 RETURN = 6
 """Number of rounds in which the limit returns to where the last refusal was."""
@@ -112,12 +115,12 @@ class Refusals:
     """Finds out whether refusals have another cause than the number of lookups in flight.
 
     Attributes:
-        are_random: Whether the limit has fallen to a sixth, and the panel still refuses the same
+        are_random: Whether the limit has fallen to a fifth, and the panel still refuses the same
             small share of the lookups.
     """
 
     BLOCK = 64
-    SMALL_SHARE = (1 / 32, 1 / 4)
+    SMALL_SHARE = (1 / 64, 1 / 4)
 
     def __init__(self) -> None:
         self.are_random: bool = False
@@ -143,7 +146,7 @@ class Refusals:
             self.are_random = False
         elif not self._was_small:
             self._limit = limit
-        elif limit < self._limit / 6:
+        elif limit < self._limit / 5:
             self.are_random = True
         self._was_small = is_small
         self._requests = self._refused = 0
@@ -231,7 +234,7 @@ class AdaptiveLimit:
             and self._times.tested is None
             and (timeout is None or seconds < max(timeout / 4, 2 * self._fastest))
         ):
-            self._raise()
+            self._raise(now)
 
     def refused(self, now: float, sent_at: float, in_flight: int) -> bool:
         """Take a refusal into account. Return whether the panel is overloaded and not down.
@@ -273,12 +276,12 @@ class AdaptiveLimit:
                 self._times.reset(now, self.value)
         return True
 
-    def _raise(self) -> None:
+    def _raise(self, now: float) -> None:
         if self.value < self._fast_until:
             added = 1.0
         else:
             answers = max(MIN_ROUND, self.value)
-            rounds = self._raised_times / answers
+            rounds = max(self._raised_times / answers, (now - self._lowered_at) / MAX_ROUND)
             # The derivative of a cubic curve that rises by 1 - KEPT in `RETURN` rounds.
             slope = 3 * (1 - KEPT) * (rounds - RETURN) ** 2 / RETURN**3
             added = min(1.0, slope * self.value / answers)

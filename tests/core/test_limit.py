@@ -173,6 +173,18 @@ def test_returns_to_where_it_was_refused_then_rises_faster_and_faster():
     assert values[12] == pytest.approx(17.6, rel=0.01)
 
 
+def test_rises_faster_with_time_if_answers_are_rare():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 1, at=2.2)
+    first = limit.value - 16 * 0.87
+    answer(limit, 1, at=14.1)  # 12 seconds: as far from the middle of the curve
+    assert limit.value == pytest.approx(16 * 0.87 + 2 * first, rel=0.003)
+    before = limit.value
+    answer(limit, 1, at=26.1)
+    assert limit.value - before > 8 * first
+
+
 def test_stops_spacing_requests_at_the_maximum():
     limit = overloaded(16)
     limit.refused(2.1, 2.05, 15)
@@ -301,13 +313,13 @@ def add_blocks(refusals, *blocks):
 @pytest.mark.parametrize(
     ("blocks", "are_random"),
     [
-        pytest.param([(16, 6), (2.7, 6)], False, id="not yet a sixth"),
-        pytest.param([(16, 6), (2.6, 6)], True, id="a sixth"),
-        pytest.param([(2.6, 2)], True, id="3 %"),
-        pytest.param([(2.6, 1)], False, id="2 %"),
+        pytest.param([(16, 6), (3.3, 6)], False, id="not yet a fifth"),
+        pytest.param([(16, 6), (3.1, 6)], True, id="a fifth"),
+        pytest.param([(2.6, 1)], True, id="2 %"),
+        pytest.param([(2.6, 0)], False, id="none"),
         pytest.param([(2.6, 16)], True, id="25 %"),
         pytest.param([(2.6, 17)], False, id="27 %"),
-        pytest.param([(2.6, 6), (2.6, 1)], False, id="they have ended"),
+        pytest.param([(2.6, 6), (2.6, 0)], False, id="they have ended"),
         pytest.param([(16, 40), (2.6, 6), (2.6, 6)], False, id="the fall ended an overload"),
         pytest.param([(16, 40), (12, 6), (1.9, 6)], True, id="after an overload"),
     ],
