@@ -1,6 +1,7 @@
 """The adaptive limit without a client: what raises it and what lowers it."""
 
 import itertools
+import math
 
 import pytest
 
@@ -381,8 +382,8 @@ def test_a_test_keeps_half_the_limit_if_answers_are_1_35_times_faster(seconds, k
     add_round(times, 32.0, at=1.0, seconds=0.1)
     add_round(times, 32.0, at=3.0, seconds=0.39)
     # Answers within half an answer time belong to the requests before the test.
-    assert not times.add(4.1, 0.1)
-    count, limit = add_round(times, 16.0, at=5.0, seconds=seconds)
+    assert not times.add(4.19, 0.1)
+    count, limit = add_round(times, 16.0, at=4.2, seconds=seconds)
     assert count == 16
     assert limit == kept
     assert times.tested is None
@@ -401,3 +402,135 @@ def test_a_large_rise_of_the_limit_may_slow_answers_down():
     times.start_round(9.0, 40.0)
     add_round(times, 40.0, at=9.0, seconds=0.22)
     assert times.tested == 40.0
+
+
+def test_the_usual_answer_time_follows_slower_rounds_by_an_eighth():
+    times = AnswerTimes(16.0)
+    add_round(times, 16.0, at=1.0, seconds=0.1)
+    add_round(times, 16.0, at=3.0, seconds=0.14)
+    assert times.usual == pytest.approx(math.log(0.1) + math.log(1.4) / 8)
+    times.start_round(5.0, 17.0)
+    add_round(times, 17.0, at=5.0, seconds=0.14)  # a higher limit may be the cause
+    assert times.usual == pytest.approx(math.log(0.1) + math.log(1.4) / 8)
+
+
+def test_a_panel_is_down_after_10_seconds_without_an_answer():
+    limit = AdaptiveLimit(16)
+    assert limit.is_down(0.0)
+    answer(limit, 1, at=1.0)
+    assert not limit.is_down(11.0)
+    assert limit.is_down(11.01)
+
+
+def test_requests_are_at_most_2_5_seconds_apart():
+    limit = overloaded()
+    for n in range(60):
+        limit.refused(2.1 + n / 10, 2.1 + n / 10, 0)
+    assert limit.interval == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize(
+    ("fastest", "seconds", "rises"),
+    [
+        pytest.param(0.05, 0.24, True, id="less than a quarter of the timeout"),
+        pytest.param(0.05, 0.25, False, id="a quarter of the timeout"),
+        pytest.param(0.2, 0.39, True, id="less than twice the fastest answer"),
+        pytest.param(0.2, 0.41, False, id="more than twice the fastest answer"),
+    ],
+)
+def test_rises_only_if_answers_are_fast_enough(fastest, seconds, rises):
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=1.0, seconds=fastest, in_use=False)
+    answer(limit, 1, at=2.0, seconds=seconds, timeout=1.0)
+    assert (limit.value > 16) is rises
+
+
+def test_forgets_the_fastest_and_the_slowest_answer():
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=1.0, seconds=0.05, in_use=False)
+    answer(limit, 100, at=2.0, seconds=0.2, in_use=False)
+    answer(limit, 1, at=3.0, seconds=0.26, timeout=1.0)
+    assert limit.value == 17
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=1.0, seconds=0.8, in_use=False)
+    answer(limit, 150, at=2.0, seconds=0.01, in_use=False)
+    assert not limit.timed_out(3.0, 2.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("slowest", "overloaded"), [(0.23, False), (0.25, True), (1.0, True), (1.01, False)]
+)
+def test_a_timeout_is_compared_with_the_slowest_answer(slowest, overloaded):
+    limit = AdaptiveLimit(64)
+    limit.answered(2.0 + slowest, 2.0, 30.0, in_use=False)
+    assert limit.timed_out(4.0, 3.0, 1.0) is overloaded
+
+
+def test_rises_fast_up_to_a_quarter_of_the_limit_at_the_timeout():
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=1.0, seconds=0.8, in_use=False)
+    answer(limit, 16, at=2.0)
+    assert limit.value == 32
+    limit.timed_out(3.0, 2.0, 1.0)
+    answer(limit, 7, at=4.0)
+    assert limit.value == 8
+    answer(limit, 1, at=4.0)
+    assert 8 < limit.value < 8.5
+    # A refusal takes back at most half.
+    limit.refused(4.05, 4.0, 5)
+    answer(limit, 1, at=4.06, in_use=False)
+    value = limit.value
+    limit.refused(9.0, 8.9, 5)
+    assert value / 2 * KEPT <= limit.value <= value * KEPT
+
+
+@pytest.mark.parametrize(
+    ("seconds", "in_flight", "value"),
+    [
+        pytest.param(0.024, 5, 5, id="immediate"),
+        pytest.param(0.026, 5, 16, id="after more than half an answer time"),
+        pytest.param(0.04, 5, 16, id="not immediate"),
+        pytest.param(0.024, 0, 16, id="nothing in flight"),
+        pytest.param(0.024, 20, 16, id="more in flight"),
+    ],
+)
+def test_only_immediate_refusals_show_what_the_panel_works_on(seconds, in_flight, value):
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=1.0, in_use=False)
+    limit.refused(1.0 + seconds, 1.0, in_flight)
+    assert limit.value == value
+
+
+def test_two_refusals_per_answer_are_not_most():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 2, at=2.2, in_use=False)
+    for _ in range(3):
+        limit.refused(2.11, 2.09, 15)
+    limit.refused(2.2, 2.15, 15)
+    assert limit.value == pytest.approx(16 * 0.87**2)
+
+
+def test_the_first_answer_after_a_refusal_raises_it_along_the_curve():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 1, at=2.15)
+    assert limit.value - 16 * 0.87 == pytest.approx(3 * 0.13 / 6 * (1 - 0.05 / 6) ** 2, rel=0.005)
+
+
+def test_the_curve_has_rounds_of_at_least_4_answers():
+    limit = AdaptiveLimit(2)
+    answer(limit, 1, at=1.0, in_use=False)
+    limit.refused(1.05, 1.0, 2)
+    limit.refused(2.1, 2.05, 1)
+    assert limit.value == pytest.approx(1.74)
+    answer(limit, 1, at=2.15)
+    curve = 3 * 0.13 / 6 * (1 - 0.05 / 6) ** 2
+    assert limit.value == pytest.approx(1.74 * (1 + curve / 4), rel=0.001)
+
+
+def test_an_answer_adds_at_most_1_after_a_long_time():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 1, at=3600.0)
+    assert limit.value == pytest.approx(16 * 0.87 + 1)
