@@ -534,3 +534,39 @@ def test_an_answer_adds_at_most_1_after_a_long_time():
     limit.refused(2.1, 2.05, 15)
     answer(limit, 1, at=3600.0)
     assert limit.value == pytest.approx(16 * 0.87 + 1)
+
+
+def test_more_than_two_refusals_per_answer_are_most():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 10, at=2.2, in_use=False)
+    for _ in range(20):
+        limit.refused(2.11, 2.09, 15)
+    limit.refused(2.2, 2.15, 15)
+    assert limit.value == pytest.approx(16 * 0.87 * 0.6)
+
+
+def test_slower_answers_lower_a_limit_of_2():
+    limit = AdaptiveLimit(2)
+    answer(limit, 130, at=1.0, in_use=False)
+    answer(limit, 130, at=3.0, seconds=0.4, in_use=False)
+    assert limit.value == 1
+
+
+def test_has_no_answer_time_before_the_first_answer():
+    assert AdaptiveLimit(16).latency == 0
+
+
+def test_a_slow_answer_counts_less_with_each_later_one():
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=1.0, seconds=0.8, in_use=False)
+    answer(limit, 20, at=2.0, seconds=0.01, in_use=False)
+    assert not limit.timed_out(6.0, 2.0, 3.2)
+
+
+def test_a_failed_test_makes_the_slower_time_the_usual_one():
+    times = AnswerTimes(32.0)
+    add_round(times, 32.0, at=1.0, seconds=0.1)
+    add_round(times, 32.0, at=3.0, seconds=0.39)
+    add_round(times, 16.0, at=5.0, seconds=0.35)
+    assert times.usual == pytest.approx(math.log(0.39))
