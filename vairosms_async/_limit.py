@@ -2,10 +2,11 @@
 
 Nobody knows the panel's capacity, so the client finds it as TCP finds the capacity of a network.
 It starts with 16 lookups in flight and adds one per answer until the panel refuses lookups. A
-refusal (HTTP 429 or 503 without ``Retry-After``) multiplies the limit by 0.8, at most once per
-answer time. Then the limit returns to where the refusal was along a cubic curve, as in TCP CUBIC
-and in botocore's adaptive mode: fast at first, slowly near the old limit, and fast again beyond
-it. So a panel that stays as it is refuses few lookups, and more capacity is found soon.
+refusal (HTTP 429 or 503 without ``Retry-After``) multiplies the limit by 0.87, at most once per
+answer time, or by 0.6 if the panel refuses most lookups. Then the limit rises along a cubic curve,
+as in TCP CUBIC and in botocore's adaptive mode: it returns to where the refusal was, stays near
+it for a while, and then rises faster and faster. So a panel that stays as it is refuses few
+lookups, and more capacity is found soon. A timeout lowers the limit to 1, as in TCP.
 
 After the first refusal, the client also spaces its requests evenly: the mean answer time, divided
 by the limit, lies between two of them. A limit of 0.1 then means one request per ten answer times.
@@ -15,7 +16,7 @@ A queue in front of the panel refuses nothing, but makes answers slower. That is
 Vegas and of Netflix's Gradient2. But a panel may also be slow for other reasons, so the client
 makes a test: if answers have become 1.5 times slower, it halves the limit for one round of answers.
 It keeps the lower limit only if answers are faster with it. In the same way, refusals that do not
-become fewer with a quarter of the limit have another cause, and no longer lower it.
+become fewer with a fifth of the limit have another cause, and no longer lower it.
 """
 
 import math
@@ -23,17 +24,20 @@ import math
 START = 16
 """Limit of a new client, if its ``max_concurrency`` is not lower."""
 
-KEPT = 0.8
+KEPT = 0.87
 """Share of the limit that is left after a refusal."""
 
-KEPT_AGAIN = 0.6
-"""The same after another refusal, if no lookup has succeeded in between."""
+KEPT_OF_MOST_REFUSED = 0.6
+"""The same if the panel refuses more than two in three lookups."""
 
-KEPT_AFTER_TIMEOUT = 0.5
-"""The same after a timeout, since its request was in the panel's queue all the time."""
+MIN_ROUND = 4
+"""Minimum number of answers in a round of the cubic curve, which has one per lookup in flight."""
 
-UNIT = 24
-"""Minimum number of answers in which the limit returns to where the last refusal was."""
+MAX_ROUND = 1.0
+"""Maximum number of seconds of such a round."""
+
+RETURN = 6
+"""Number of rounds in which the limit returns to where the last refusal was."""
 
 SLOWER = math.log(1.5)
 """Answers that have become slower by this factor start a test with half the limit."""
@@ -108,51 +112,44 @@ class AnswerTimes:
 
 
 class Refusals:
-    """The share of refused requests, which shows whether the limit is their cause.
+    """Finds out whether refusals have another cause than the number of lookups in flight.
 
     Attributes:
-        earlier_limit: The limit at the end of an earlier block of requests.
+        are_random: Whether the limit has fallen to a fifth, and the panel still refuses the same
+            small share of the lookups.
     """
 
     BLOCK = 64
+    SMALL_SHARE = (1 / 64, 1 / 4)
 
     def __init__(self) -> None:
-        self.earlier_limit: float = 0.0
-        self._earlier_share = 0.0
+        self.are_random: bool = False
         self._requests = 0
         self._refused = 0
-        self._share = 0.0  # of about the last 32 requests
-        self._usual_share = 0.0  # at any limit
+        self._limit: float = START  # at the first of the blocks with a small share
+        self._was_small = True
 
-    @property
-    def depend_on_load(self) -> bool:
-        """Whether a lower limit leads to fewer refusals, as far as is known."""
-        return self._share > 2 * self._usual_share
-
-    def add(self, limit: float, *, refused: bool) -> bool:
-        """Count a request. Return whether its block shows that refusals do not depend on the limit.
+    def add(self, limit: float, *, refused: bool) -> None:
+        """Count a request.
 
         Args:
             limit: The current limit.
             refused: Whether the panel refused the request.
         """
-        self._share += (refused - self._share) / 32
         self._requests += 1
         self._refused += refused
         if self._requests < self.BLOCK:
-            return False
-        share = self._refused / self.BLOCK
+            return
+        lowest, highest = self.SMALL_SHARE
+        is_small = lowest <= self._refused / self.BLOCK <= highest
+        if not is_small:
+            self.are_random = False
+        elif not self._was_small:
+            self._limit = limit
+        elif limit < self._limit / 5:
+            self.are_random = True
+        self._was_small = is_small
         self._requests = self._refused = 0
-        if limit > self.earlier_limit / 4:
-            if limit >= self.earlier_limit:
-                self.earlier_limit, self._earlier_share = limit, share
-            self._usual_share = min(self._usual_share, share)
-            return False
-        if 0 < self._earlier_share < 2 * share:
-            self._usual_share = max(share, self._earlier_share)
-            return True
-        self.earlier_limit, self._earlier_share = limit, share
-        return False
 
 
 class AdaptiveLimit:
@@ -175,15 +172,20 @@ class AdaptiveLimit:
         self.spaced: bool = False
         self.latency: float = 0.0
         self._times = AnswerTimes(self.value)
+        self._refusals = Refusals()
         self._answers = 0
         self._answered_at = -math.inf
+        self._answered_limit = 0.0  # at the last answer
         self._fastest = math.inf
         self._slowest = 0.0
+        self._spaced_at = math.inf
+        self._fast_until = math.inf  # a limit, up to which each answer adds 1
         self._lowered_at = -math.inf
-        self._unanswered_limit = 0.0  # the highest limit since the last answer
-        self._refused_at: float | None = None  # a limit. None: `value` grows by 1 per answer
-        self._progress = 0.0  # 1: `value` is back at `_refused_at`
-        self._refusals = Refusals()
+        # Since the limit was last lowered:
+        self._raised_times = self._answered_times = self._refused_times = 0
+        # The limit at least one answer time ago, and one that will be so later.
+        self._earlier = self._later = math.inf
+        self._later_at = -math.inf
 
     @property
     def interval(self) -> float:
@@ -210,11 +212,12 @@ class AdaptiveLimit:
         """
         seconds = now - sent_at
         self._answers += 1
-        self._answered_at = now
-        self._unanswered_limit = 0.0
+        self._answered_times += 1
+        self._answered_at, self._answered_limit = now, self.value
         self.latency += (seconds - self.latency) / min(64, self._answers)
-        if self.spaced:
-            self._count(refused=False)
+        if now >= self._later_at + self.latency:
+            self._earlier, self._later, self._later_at = self._later, self.value, now
+        self._refusals.add(self.value, refused=False)
         self._fastest = min(seconds, self._fastest * 1.01)
         self._slowest = max(seconds, self._slowest * 0.99)
         # One lookup at a time does not slow itself down.
@@ -228,7 +231,7 @@ class AdaptiveLimit:
             and self._times.tested is None
             and (timeout is None or seconds < max(timeout / 4, 2 * self._fastest))
         ):
-            self._raise()
+            self._raise(now)
 
     def refused(self, now: float, sent_at: float, in_flight: int) -> bool:
         """Take a refusal into account. Return whether the panel is overloaded and not down.
@@ -239,22 +242,22 @@ class AdaptiveLimit:
             in_flight: Number of other requests without an answer.
         """
         if not self.is_down(now):
-            self.spaced = True
-            self._count(refused=True)
-            if self._refusals.depend_on_load:
-                self._lower(now, sent_at, in_flight, KEPT)
+            self._refusals.add(self.value, refused=True)
+            if not self._refusals.are_random:
+                self._start_spacing(now)
+                self._lower(now, sent_at, in_flight)
             return True
-        if not self._answers and in_flight:
-            # The first requests. The panel may be working on the others.
-            self.spaced = True
+        if in_flight:
+            # The first requests, or those after an outage. The panel may work on the others.
+            self._start_spacing(now)
             self._set(min(self.value, in_flight))
         else:
-            self.spaced, self._refused_at = False, None
+            self.spaced, self._fast_until = False, math.inf
             self._set(START)
             self._times.reset(now, self.value)
         return False
 
-    def timed_out(self, now: float, sent_at: float, in_flight: int, timeout: float) -> bool:
+    def timed_out(self, now: float, sent_at: float, timeout: float) -> bool:
         """Take a timeout into account. Return whether it is a sign of overload.
 
         It is no such sign if other answers arrive much faster (one packet hangs), or slower (the
@@ -263,44 +266,49 @@ class AdaptiveLimit:
         if self.is_down(now) or not timeout / 4 <= self._slowest <= timeout:
             return False
         if sent_at >= self._lowered_at:
-            self._lower(now, sent_at, in_flight, KEPT_AFTER_TIMEOUT)
+            self._lowered_at, self._raised_times = now, 0
+            if self.value > 1:
+                self._fast_until = self.value / 4
+                self._set(1.0)
+                self._times.reset(now, self.value)
         return True
 
-    def _count(self, *, refused: bool) -> None:
-        if self._refusals.add(self.value, refused=refused):
-            self._refused_at = None
-            self._set(max(self.value, self._refusals.earlier_limit))
-
-    def _raise(self) -> None:
+    def _raise(self, now: float) -> None:
+        if self.value < self._fast_until:
+            added = 1.0
+        else:
+            answers = max(MIN_ROUND, self.value)
+            rounds = max(self._raised_times / answers, (now - self._lowered_at) / MAX_ROUND)
+            # The derivative of a cubic curve that rises by 1 - KEPT in `RETURN` rounds.
+            slope = 3 * (1 - KEPT) * (rounds - RETURN) ** 2 / RETURN**3
+            added = min(1.0, slope * self.value / answers)
+        self._raised_times += 1
         highest = max(2 * START, 2 * self._times.usual_limit)  # until the answer times are known
-        if self._refused_at is None:
-            value = min(self.value + 1, 2 * self.value)
-        else:
-            self._progress += 1 / max(UNIT, 2 * self.value)
-            cubic = 1 + (1 - KEPT) * (self._progress - 1) ** 3
-            value = min(self._refused_at * cubic, 2 * self.value)
-        if self.value < min(value, highest):
-            self._set(min(value, highest))
+        value = min(self.value + added, 2 * self.value, highest)
+        self._set(max(self.value, value))
         if self.value >= self.maximum:
-            self.spaced, self._refused_at = False, None
+            self.spaced = False
 
-    def _lower(self, now: float, sent_at: float, in_flight: int, kept: float) -> None:
-        self.spaced = True
-        if sent_at >= self._lowered_at and now >= self._lowered_at + self.latency:
-            if self._unanswered_limit:
-                kept = KEPT_AGAIN
-            value = self.value * kept
-            self._lowered_at = now
-            self._unanswered_limit = max(self._unanswered_limit, self.value)
+    def _start_spacing(self, now: float) -> None:
+        if not self.spaced:
+            self.spaced, self._spaced_at = True, now
+
+    def _lower(self, now: float, sent_at: float, in_flight: int) -> None:
+        self._refused_times += 1
+        value = self.value
+        if sent_at < self._spaced_at:
+            if now - sent_at < self.latency / 2 and in_flight:
+                # A burst of immediate refusals: the panel works on all that is still in flight.
+                value = min(value, in_flight)
+        elif sent_at >= self._lowered_at and now >= self._lowered_at + self.latency:
+            # The request was sent at the limit of an answer time ago.
+            value = min(value, max(value / 2, self._earlier))
+            most_refused = self._refused_times > 2 * self._answered_times
+            value *= KEPT_OF_MOST_REFUSED if most_refused else KEPT
             # Far below it, the old limit says nothing about the new one.
-            self._refused_at = self.value if value > self._unanswered_limit / 8 else None
-        elif now - sent_at < self.latency / 2 and in_flight < self.value:
-            # A burst of immediate refusals: the panel works on all that is still in flight.
-            value = max(1.0, in_flight)
-            self._refused_at = value / KEPT if value > self.value / 4 else None
-        else:
-            return
-        self._progress = 0.0
+            self._fast_until = math.inf if value < self._answered_limit / 4 else 0.0
+            self._lowered_at = now
+            self._raised_times = self._answered_times = self._refused_times = 0
         self._set(max(value, self._spacing / MAX_INTERVAL))
         self._times.reset(now, self.value)
 

@@ -214,7 +214,7 @@ class Pace:
         elif isinstance(outcome, VairoSMSTimeoutError):
             self.timeouts += 1
             if self.adaptive and timeout is not None:
-                overloaded = limit.timed_out(now, sent_at, self._in_flight, timeout)
+                overloaded = limit.timed_out(now, sent_at, timeout)
         elif isinstance(outcome, VairoSMSAPIError) and outcome.status in REFUSALS:
             self.refusals += 1
             if self.adaptive:

@@ -1,8 +1,18 @@
 """The adaptive limit without a client: what raises it and what lowers it."""
 
+import itertools
+import math
+
 import pytest
 
-from vairosms_async._limit import DOWN_AFTER, MAX_INTERVAL, AdaptiveLimit, Refusals
+from vairosms_async._limit import (
+    DOWN_AFTER,
+    KEPT,
+    MAX_INTERVAL,
+    AdaptiveLimit,
+    AnswerTimes,
+    Refusals,
+)
 
 
 def answer(limit, count, *, at, seconds=0.05, timeout=30.0, in_use=True):
@@ -48,17 +58,97 @@ def test_does_not_rise_if_answers_are_slow_for_their_timeout():
     assert limit.value == 16
 
 
+def overloaded(maximum=64):
+    """Return a limit of 16 that spaces requests, at the time 2.0, after its first answer."""
+    limit = AdaptiveLimit(maximum)
+    answer(limit, 1, at=1.0, in_use=False)
+    assert limit.refused(1.05, 1.0, 16)  # not immediate: the limit stays as it is
+    assert limit.value == min(maximum, 16)
+    assert limit.spaced
+    answer(limit, 1, at=2.0, in_use=False)
+    return limit
+
+
 def test_a_refusal_lowers_it_once_per_answer_time():
+    limit = overloaded()
+    assert limit.refused(2.1, 2.05, 15)
+    assert limit.value == pytest.approx(16 * 0.87)
+    assert limit.refused(2.12, 2.09, 15)  # sent before the limit was lowered
+    assert limit.refused(2.14, 2.11, 15)  # within an answer time
+    assert limit.value == pytest.approx(16 * 0.87)
+    answer(limit, 3, at=2.15, in_use=False)
+    assert limit.refused(2.15, 2.1, 15)
+    assert limit.value == pytest.approx(16 * 0.87**2)
+
+
+def test_a_refusal_lowers_it_more_if_most_lookups_are_refused():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 1, at=2.2, in_use=False)
+    limit.refused(2.11, 2.09, 15)
+    limit.refused(2.12, 2.09, 15)
+    assert limit.value == pytest.approx(16 * 0.87)
+    limit.refused(2.2, 2.15, 15)
+    assert limit.value == pytest.approx(16 * 0.87 * 0.6)
+
+
+def test_a_refusal_first_takes_back_the_growth_of_the_last_answer_time():
     limit = AdaptiveLimit(64)
     answer(limit, 1, at=1.0, in_use=False)
-    assert limit.refused(1.0, 0.95, 15)
-    assert limit.value == pytest.approx(12.8)
-    assert limit.spaced
-    assert limit.refused(1.01, 0.96, 15)
-    assert limit.value == pytest.approx(12.8)
-    answer(limit, 1, at=1.1, in_use=False)
-    assert limit.refused(1.2, 1.15, 15)
-    assert limit.value == pytest.approx(12.8 * 0.8)
+    limit.refused(1.05, 1.0, 16)
+    answer(limit, 1, at=2.0, in_use=False)
+    answer(limit, 1, at=2.05, in_use=False)
+    answer(limit, 8, at=2.07)
+    assert limit.value == 24
+    limit.refused(2.1, 2.05, 15)
+    assert limit.value == pytest.approx(16 * KEPT)
+
+
+def test_rises_fast_again_after_a_fall_without_answers():
+    limit = overloaded()
+    for n in range(4):
+        limit.refused(2.1 + n / 10, 2.1 + n / 10, 15)
+    fallen = limit.value
+    assert fallen == pytest.approx(16 * 0.87 * 0.6**3)
+    answer(limit, 1, at=3.0)
+    assert limit.value == pytest.approx(fallen + 1)
+
+
+def test_doubles_at_most_per_answer_below_1():
+    limit = overloaded()
+    for n in range(8):
+        limit.refused(2.1 + n / 10, 2.1 + n / 10, 15)
+    fallen = limit.value
+    assert fallen < 0.5
+    answer(limit, 1, at=3.5)
+    assert limit.value == pytest.approx(2 * fallen)
+
+
+def test_the_highest_limit_depends_on_the_answer_times_at_a_lower_one():
+    limit = AdaptiveLimit(256)
+    answer(limit, 64, at=1.0)
+    answer(limit, 16, at=1.0)
+    assert limit.value == 32
+    answer(limit, 200, at=2.0)
+    assert limit.value == 64
+
+
+def test_the_answer_time_is_a_mean_of_the_latest():
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=1.0, seconds=0.1)
+    answer(limit, 1, at=2.0, seconds=0.2)
+    assert limit.latency == pytest.approx(0.15)
+    answer(limit, 62, at=3.0, seconds=0.15)
+    answer(limit, 1, at=4.0, seconds=0.79)
+    assert limit.latency == pytest.approx(0.16)
+
+
+def test_requests_are_spaced_by_at_least_a_millisecond_per_slot():
+    limit = AdaptiveLimit(16)
+    answer(limit, 1, at=1.0, seconds=0.00001)
+    assert limit.interval == pytest.approx(0.001 / 16)
+    answer(limit, 1, at=1.0, seconds=0.032 - 0.00001)
+    assert limit.interval == pytest.approx(0.001)
 
 
 def test_a_burst_of_immediate_refusals_lowers_it_to_the_number_in_flight():
@@ -69,13 +159,48 @@ def test_a_burst_of_immediate_refusals_lowers_it_to_the_number_in_flight():
     assert limit.size == 4
 
 
-def test_returns_to_where_it_was_refused():
-    limit = AdaptiveLimit(16)
-    answer(limit, 1, at=1.0, in_use=False)
-    limit.refused(1.1, 1.05, 15)
-    answer(limit, 200, at=1.3)
+def test_returns_to_where_it_was_refused_then_rises_faster_and_faster():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    values = [limit.value]
+    for _ in range(12):
+        answer(limit, 16, at=3.0)
+        values.append(limit.value)
+    assert values[6] == pytest.approx(15.9, rel=0.01)
+    rises = [later - earlier for earlier, later in itertools.pairwise(values)]
+    assert rises[0] > rises[1] > rises[2] > rises[4] > 0
+    assert rises[11] > rises[10] > rises[9] > rises[6] > 0
+    assert rises[5] < rises[0] / 20
+    assert values[12] == pytest.approx(17.6, rel=0.01)
+
+
+def test_rises_faster_with_time_if_answers_are_rare():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 1, at=2.2)
+    first = limit.value - 16 * 0.87
+    answer(limit, 1, at=14.1)  # 12 seconds: as far from the middle of the curve
+    assert limit.value == pytest.approx(16 * 0.87 + 2 * first, rel=0.003)
+    before = limit.value
+    answer(limit, 1, at=26.1)
+    assert limit.value - before > 8 * first
+
+
+def test_stops_spacing_requests_at_the_maximum():
+    limit = overloaded(16)
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 60, at=3.0)
+    assert limit.spaced
+    answer(limit, 200, at=3.0)
     assert limit.value == 16
     assert not limit.spaced
+
+
+def test_answers_to_requests_before_a_refusal_do_not_raise_it():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 5, at=2.12)
+    assert limit.value == pytest.approx(16 * 0.87)
 
 
 def test_falls_below_1_and_then_spaces_requests():
@@ -100,7 +225,9 @@ def test_a_panel_that_is_down_resets_it():
     limit.refused(1.1, 1.05, 15)
     later = 1.0 + DOWN_AFTER + 0.1
     assert limit.is_down(later)
-    assert not limit.refused(later, later - 0.1, 5)
+    assert not limit.refused(later, later - 0.1, 5)  # the panel may work on these
+    assert limit.value == 5
+    assert not limit.refused(later, later - 0.1, 0)
     assert limit.value == 16
     assert not limit.spaced
 
@@ -116,8 +243,30 @@ def test_a_panel_that_is_down_resets_it():
 def test_a_timeout_lowers_it_if_answers_take_nearly_as_long(slowest, overloaded):
     limit = AdaptiveLimit(64)
     answer(limit, 1, at=2.0, seconds=slowest, in_use=False)
-    assert limit.timed_out(3.0, 2.0, 5, 1.0) is overloaded
-    assert limit.value == (8 if overloaded else 16)
+    assert limit.timed_out(3.0, 2.0, 1.0) is overloaded
+    assert limit.value == (1 if overloaded else 16)
+    assert not limit.spaced
+
+
+def test_rises_fast_to_a_quarter_after_a_timeout():
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=2.0, seconds=0.8, in_use=False)
+    assert limit.timed_out(3.0, 2.0, 1.0)
+    assert limit.timed_out(4.0, 3.0, 1.0)  # a second one changes nothing
+    answer(limit, 3, at=5.0)
+    assert limit.value == 4
+    answer(limit, 1, at=5.0)
+    assert 4 < limit.value < 4.5
+
+
+def test_timeouts_of_requests_before_the_last_timeout_do_not_lower_it():
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=2.0, seconds=0.8, in_use=False)
+    limit.timed_out(3.0, 2.0, 1.0)
+    answer(limit, 2, at=3.1)
+    assert limit.value == 3
+    assert limit.timed_out(3.2, 2.2, 1.0)
+    assert limit.value == 3
 
 
 def slow_down(limit, seconds, *, faster_with_half):
@@ -155,10 +304,269 @@ def test_refusals_at_any_limit_no_longer_lower_it():
     assert limit.value == 16
 
 
-def test_refusals_that_become_fewer_with_a_lower_limit_depend_on_it():
-    refusals = Refusals()
-    for limit, refused_in_ten in ((16.0, 5), (2.0, 1)):
+def add_blocks(refusals, *blocks):
+    """Add blocks of requests, each (limit, number of refused requests)."""
+    for limit, refused in blocks:
         for n in range(Refusals.BLOCK):
-            assert not refusals.add(limit, refused=n % 10 < refused_in_ten)
-    assert refusals.earlier_limit == 2.0
-    assert refusals.depend_on_load
+            refusals.add(limit, refused=n < refused)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "are_random"),
+    [
+        pytest.param([(16, 6), (3.3, 6)], False, id="not yet a fifth"),
+        pytest.param([(16, 6), (3.1, 6)], True, id="a fifth"),
+        pytest.param([(2.6, 1)], True, id="2 %"),
+        pytest.param([(2.6, 0)], False, id="none"),
+        pytest.param([(2.6, 16)], True, id="25 %"),
+        pytest.param([(2.6, 17)], False, id="27 %"),
+        pytest.param([(2.6, 6), (2.6, 0)], False, id="they have ended"),
+        pytest.param([(16, 40), (2.6, 6), (2.6, 6)], False, id="the fall ended an overload"),
+        pytest.param([(16, 40), (12, 6), (1.9, 6)], True, id="after an overload"),
+    ],
+)
+def test_a_small_share_of_refusals_at_any_limit_is_random(blocks, are_random):
+    refusals = Refusals()
+    add_blocks(refusals, *blocks)
+    assert refusals.are_random is are_random
+
+
+def test_refusals_are_judged_after_64_requests():
+    refusals = Refusals()
+    for n in range(63):
+        refusals.add(1.0, refused=n < 6)
+    assert not refusals.are_random
+    refusals.add(1.0, refused=False)
+    assert refusals.are_random
+
+
+def add_round(times, limit, *, at, seconds):
+    """Add answers until the round is complete; return their number and the new limit."""
+    count = 1
+    while not times.add(at, seconds):
+        count += 1
+    return count, times.finish_round(at + 1, limit)
+
+
+def test_a_round_has_at_least_two_answers_per_lookup_in_flight_or_four_if_it_has_not_grown():
+    times = AnswerTimes(40.0)
+    assert add_round(times, 40.0, at=1.0, seconds=0.1) == (80, 40.0)
+    assert add_round(times, 40.0, at=3.0, seconds=0.1) == (160, 40.0)
+    small = AnswerTimes(4.0)
+    assert add_round(small, 4.0, at=1.0, seconds=0.1)[0] == 64
+    assert add_round(small, 4.0, at=3.0, seconds=0.1)[0] == 128
+
+
+def test_a_round_ignores_answers_to_requests_before_it():
+    times = AnswerTimes(16.0)
+    add_round(times, 16.0, at=1.0, seconds=0.1)
+    assert not any(times.add(1.9, 9.0) for _ in range(500))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "tested"), [(0.149, None), (0.152, 16.0)], ids=["1.49 times", "1.52 times"]
+)
+def test_a_round_that_is_1_5_times_slower_starts_a_test_with_half_the_limit(seconds, tested):
+    times = AnswerTimes(16.0)
+    add_round(times, 16.0, at=1.0, seconds=0.1)
+    _, limit = add_round(times, 16.0, at=3.0, seconds=seconds)
+    assert times.tested == tested
+    assert limit == (8.0 if tested else 16.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "kept"), [(0.28, 16.0), (0.30, 32.0)], ids=["faster", "not faster"]
+)
+def test_a_test_keeps_half_the_limit_if_answers_are_1_35_times_faster(seconds, kept):
+    times = AnswerTimes(32.0)
+    add_round(times, 32.0, at=1.0, seconds=0.1)
+    add_round(times, 32.0, at=3.0, seconds=0.39)
+    # Answers within half an answer time belong to the requests before the test.
+    assert not times.add(4.19, 0.1)
+    count, limit = add_round(times, 16.0, at=4.2, seconds=seconds)
+    assert count == 16
+    assert limit == kept
+    assert times.tested is None
+    # Both results become the usual time, so the same time starts no test again.
+    add_round(times, limit, at=7.0, seconds=seconds)
+    assert times.tested is None
+
+
+def test_a_large_rise_of_the_limit_may_slow_answers_down():
+    times = AnswerTimes(16.0)
+    add_round(times, 16.0, at=1.0, seconds=0.1)
+    for limit, seconds in ((24.0, 0.13), (31.0, 0.13), (32.0, 0.14), (40.0, 0.18)):
+        times.start_round(2.0, limit)
+        add_round(times, limit, at=2.0, seconds=seconds)
+    assert times.tested is None  # 0.18 is compared with 0.14, at a limit twice as high
+    times.start_round(9.0, 40.0)
+    add_round(times, 40.0, at=9.0, seconds=0.22)
+    assert times.tested == 40.0
+
+
+def test_the_usual_answer_time_follows_slower_rounds_by_an_eighth():
+    times = AnswerTimes(16.0)
+    add_round(times, 16.0, at=1.0, seconds=0.1)
+    add_round(times, 16.0, at=3.0, seconds=0.14)
+    assert times.usual == pytest.approx(math.log(0.1) + math.log(1.4) / 8)
+    times.start_round(5.0, 17.0)
+    add_round(times, 17.0, at=5.0, seconds=0.14)  # a higher limit may be the cause
+    assert times.usual == pytest.approx(math.log(0.1) + math.log(1.4) / 8)
+
+
+def test_a_panel_is_down_after_10_seconds_without_an_answer():
+    limit = AdaptiveLimit(16)
+    assert limit.is_down(0.0)
+    answer(limit, 1, at=1.0)
+    assert not limit.is_down(11.0)
+    assert limit.is_down(11.01)
+
+
+def test_requests_are_at_most_2_5_seconds_apart():
+    limit = overloaded()
+    for n in range(60):
+        limit.refused(2.1 + n / 10, 2.1 + n / 10, 0)
+    assert limit.interval == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize(
+    ("fastest", "seconds", "rises"),
+    [
+        pytest.param(0.05, 0.24, True, id="less than a quarter of the timeout"),
+        pytest.param(0.05, 0.25, False, id="a quarter of the timeout"),
+        pytest.param(0.2, 0.39, True, id="less than twice the fastest answer"),
+        pytest.param(0.2, 0.41, False, id="more than twice the fastest answer"),
+    ],
+)
+def test_rises_only_if_answers_are_fast_enough(fastest, seconds, rises):
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=1.0, seconds=fastest, in_use=False)
+    answer(limit, 1, at=2.0, seconds=seconds, timeout=1.0)
+    assert (limit.value > 16) is rises
+
+
+def test_forgets_the_fastest_and_the_slowest_answer():
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=1.0, seconds=0.05, in_use=False)
+    answer(limit, 100, at=2.0, seconds=0.2, in_use=False)
+    answer(limit, 1, at=3.0, seconds=0.26, timeout=1.0)
+    assert limit.value == 17
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=1.0, seconds=0.8, in_use=False)
+    answer(limit, 150, at=2.0, seconds=0.01, in_use=False)
+    assert not limit.timed_out(3.0, 2.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("slowest", "overloaded"), [(0.23, False), (0.25, True), (1.0, True), (1.01, False)]
+)
+def test_a_timeout_is_compared_with_the_slowest_answer(slowest, overloaded):
+    limit = AdaptiveLimit(64)
+    limit.answered(2.0 + slowest, 2.0, 30.0, in_use=False)
+    assert limit.timed_out(4.0, 3.0, 1.0) is overloaded
+
+
+def test_rises_fast_up_to_a_quarter_of_the_limit_at_the_timeout():
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=1.0, seconds=0.8, in_use=False)
+    answer(limit, 16, at=2.0)
+    assert limit.value == 32
+    limit.timed_out(3.0, 2.0, 1.0)
+    answer(limit, 7, at=4.0)
+    assert limit.value == 8
+    answer(limit, 1, at=4.0)
+    assert 8 < limit.value < 8.5
+    # A refusal takes back at most half.
+    limit.refused(4.05, 4.0, 5)
+    answer(limit, 1, at=4.06, in_use=False)
+    value = limit.value
+    limit.refused(9.0, 8.9, 5)
+    assert value / 2 * KEPT <= limit.value <= value * KEPT
+
+
+@pytest.mark.parametrize(
+    ("seconds", "in_flight", "value"),
+    [
+        pytest.param(0.024, 5, 5, id="immediate"),
+        pytest.param(0.026, 5, 16, id="after more than half an answer time"),
+        pytest.param(0.04, 5, 16, id="not immediate"),
+        pytest.param(0.024, 0, 16, id="nothing in flight"),
+        pytest.param(0.024, 20, 16, id="more in flight"),
+    ],
+)
+def test_only_immediate_refusals_show_what_the_panel_works_on(seconds, in_flight, value):
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=1.0, in_use=False)
+    limit.refused(1.0 + seconds, 1.0, in_flight)
+    assert limit.value == value
+
+
+def test_two_refusals_per_answer_are_not_most():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 2, at=2.2, in_use=False)
+    for _ in range(3):
+        limit.refused(2.11, 2.09, 15)
+    limit.refused(2.2, 2.15, 15)
+    assert limit.value == pytest.approx(16 * 0.87**2)
+
+
+def test_the_first_answer_after_a_refusal_raises_it_along_the_curve():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 1, at=2.15)
+    assert limit.value - 16 * 0.87 == pytest.approx(3 * 0.13 / 6 * (1 - 0.05 / 6) ** 2, rel=0.005)
+
+
+def test_the_curve_has_rounds_of_at_least_4_answers():
+    limit = AdaptiveLimit(2)
+    answer(limit, 1, at=1.0, in_use=False)
+    limit.refused(1.05, 1.0, 2)
+    limit.refused(2.1, 2.05, 1)
+    assert limit.value == pytest.approx(1.74)
+    answer(limit, 1, at=2.15)
+    curve = 3 * 0.13 / 6 * (1 - 0.05 / 6) ** 2
+    assert limit.value == pytest.approx(1.74 * (1 + curve / 4), rel=0.001)
+
+
+def test_an_answer_adds_at_most_1_after_a_long_time():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 1, at=3600.0)
+    assert limit.value == pytest.approx(16 * 0.87 + 1)
+
+
+def test_more_than_two_refusals_per_answer_are_most():
+    limit = overloaded()
+    limit.refused(2.1, 2.05, 15)
+    answer(limit, 10, at=2.2, in_use=False)
+    for _ in range(20):
+        limit.refused(2.11, 2.09, 15)
+    limit.refused(2.2, 2.15, 15)
+    assert limit.value == pytest.approx(16 * 0.87 * 0.6)
+
+
+def test_slower_answers_lower_a_limit_of_2():
+    limit = AdaptiveLimit(2)
+    answer(limit, 130, at=1.0, in_use=False)
+    answer(limit, 130, at=3.0, seconds=0.4, in_use=False)
+    assert limit.value == 1
+
+
+def test_has_no_answer_time_before_the_first_answer():
+    assert AdaptiveLimit(16).latency == 0
+
+
+def test_a_slow_answer_counts_less_with_each_later_one():
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=1.0, seconds=0.8, in_use=False)
+    answer(limit, 20, at=2.0, seconds=0.01, in_use=False)
+    assert not limit.timed_out(6.0, 2.0, 3.2)
+
+
+def test_a_failed_test_makes_the_slower_time_the_usual_one():
+    times = AnswerTimes(32.0)
+    add_round(times, 32.0, at=1.0, seconds=0.1)
+    add_round(times, 32.0, at=3.0, seconds=0.39)
+    add_round(times, 16.0, at=5.0, seconds=0.35)
+    assert times.usual == pytest.approx(math.log(0.39))

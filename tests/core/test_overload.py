@@ -4,13 +4,22 @@ The sandbox panel has a capacity, a rate limit or a queue. Times are on looptime
 """
 
 import asyncio
+import math
 import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers import KEY, run_in_simulated_time
+from tests.helpers import (
+    KEY,
+    answer_body,
+    http_response,
+    raw_server,
+    read_request_head,
+    requested_id,
+    run_in_simulated_time,
+)
 from vairosms_async import (
     RetryPolicy,
     VairoSMSClient,
@@ -91,6 +100,13 @@ async def overload(count, cap, *, timeout=30.0, change=None, **panel_options):
             {"capacity": (1, 0.02), "queue": True, "timeout": 0.5},
             id="queue that is as long as the timeout",
         ),
+        pytest.param(
+            100,
+            64,
+            10.0,
+            {"capacity": (1, 0.1), "queue": True, "timeout": 0.5},
+            id="queue of which five requests fill the timeout",
+        ),
     ],
 )
 def test_finds_every_id_of_a_panel_with_a_capacity(count, cap, ideal, options):
@@ -100,15 +116,26 @@ def test_finds_every_id_of_a_panel_with_a_capacity(count, cap, ideal, options):
     assert seconds <= 1.5 * ideal
 
 
-@pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
-    ("rate", "burst", "latency"),
+    ("rate", "burst", "latency", "status"),
     [
-        pytest.param(50, 10, 0.0, id="50 per second, burst 10", marks=pytest.mark.slow),
-        pytest.param(50, 0, 0.0, id="50 per second", marks=pytest.mark.slow),
-        pytest.param(20, 0, 0.005, id="20 per second, 5 ms"),
-        pytest.param(50, 5, 0.1, id="50 per second, 100 ms"),
-        pytest.param(100, 20, 0.03, id="100 per second, burst 20, 30 ms", marks=pytest.mark.slow),
+        pytest.param(50, 10, 0.0, 503, id="50 per second, burst 10"),
+        pytest.param(20, 0, 0.005, 429, id="20 per second, 5 ms, 429"),
+        *(
+            pytest.param(*values, id=f"{values}", marks=pytest.mark.slow)
+            for values in [
+                (50, 10, 0.0, 429),
+                (50, 0, 0.0, 503),
+                (50, 0, 0.1, 503),
+                (50, 0, 0.2, 503),
+                (50, 5, 0.1, 429),
+                (20, 0, 0.03, 503),
+                (20, 20, 0.03, 503),
+                (20, 20, 0.2, 503),
+                (100, 20, 0.03, 503),
+                (200, 0, 0.1, 503),
+            ]
+        ),
     ],
 )
 def test_finds_every_id_of_a_panel_with_a_rate_limit(rate, burst, latency, status):
@@ -139,27 +166,83 @@ def test_retry_after_0_is_like_none():
     assert stats.paused > 0  # the client spaced its requests
 
 
+SLOTS = st.tuples(st.integers(1, 40), st.floats(0.005, 0.3))
+RATES = st.builds(
+    NginxRateLimit,
+    st.integers(5, 200),
+    burst=st.integers(0, 20),
+    status=st.sampled_from([429, 503]),
+)
+
+
+@st.composite
+def changing_panels(draw):
+    """Draw the options of a panel, the attribute to change and its later value."""
+    name = draw(st.sampled_from(["capacity", "rate_limit"]))
+    earlier, later = draw(st.tuples(*[SLOTS if name == "capacity" else RATES] * 2))
+    options = {name: earlier, "latency": draw(st.floats(0, 0.1))}
+    if name == "capacity":
+        options["queue"] = draw(st.booleans())
+    return options, name, later
+
+
+def per_second(limit, latency, cap):
+    """Return how many lookups per second a panel can answer."""
+    if isinstance(limit, NginxRateLimit):
+        return min(limit.rate, cap / (latency + 1e-3))
+    slots, seconds = limit
+    return min(slots / seconds, cap / (seconds + latency))
+
+
 @pytest.mark.slow
 @settings(max_examples=25)
 @given(
-    slots=st.integers(1, 60),
-    service=st.floats(0.005, 0.5),
-    later_slots=st.integers(1, 60),
-    cap=st.integers(1, 100),
-    queue=st.booleans(),
+    panel_and_change=changing_panels(),
+    cap=st.integers(1, 40),
+    siblings=st.integers(1, 3),
     seed=st.integers(0, 99),
 )
-def test_finds_every_id_of_any_capacity(slots, service, later_slots, cap, queue, seed):
+def test_finds_every_id_of_any_panel(panel_and_change, cap, siblings, seed):
     random.seed(seed)
+    options, name, later = panel_and_change
     count = 150
-    change = (count / 2 * service / slots, (later_slots, service))
-    panel, stats, seconds = run_in_simulated_time(
-        overload(count, cap, timeout=None, capacity=(slots, service), queue=queue, change=change)
-    )
-    ideal = count * service / min(slots, later_slots, cap)
-    assert seconds <= 3 * ideal + 10  # no standstill
-    assert panel.requests <= 2 * count + 64
-    assert stats.limit <= cap
+    rates = [per_second(limit, options["latency"], cap) for limit in (options[name], later)]
+
+    async def look_up():
+        async with (
+            SandboxPanel(KEY, packets=1000, **options) as panel,
+            VairoSMSClient(
+                KEY, base_url=panel.base_url, max_concurrency=cap, timeout=None
+            ) as client,
+        ):
+            clients = [client, *(client.with_options(timeout=600) for _ in range(siblings - 1))]
+            change = asyncio.get_running_loop().call_later(
+                count / 2 / rates[0], setattr, panel, name, later
+            )
+            outcomes = await asyncio.gather(
+                *(
+                    look_up_all(one, range(1 + n, 1 + count, siblings))
+                    for n, one in enumerate(clients)
+                )
+            )
+            change.cancel()
+            assert [errors for errors, _ in outcomes] == [{}] * siblings
+            assert max(seconds for _, seconds in outcomes) <= 3 * count / min(rates) + 10
+            assert panel.requests <= 2 * count + 64
+            assert panel.peak_in_flight <= cap
+            assert len({one.stats() for one in clients}) == 1  # siblings share the pace
+            assert client.stats().in_flight == 0
+            assert client.stats().limit <= cap
+            # No slot is lost: without a limit, all of them are used again.
+            panel.capacity = panel.rate_limit = None
+            panel.latency = 0.05
+            panel.reset_counters()
+            for _ in range(10):
+                if panel.peak_in_flight < cap:
+                    await look_up_all(client, range(1, 1 + 5 * cap))
+            assert panel.peak_in_flight == cap
+
+    run_in_simulated_time(look_up())
 
 
 @pytest.mark.slow
@@ -350,6 +433,7 @@ def test_the_limit_does_not_rise_if_something_else_is_slower(kind):
 
 LATENCIES = {
     "20 ms": lambda rng, time: 0.02,
+    "log-normal, 10 to 500 ms": lambda rng, time: math.exp(rng.gauss(math.log(0.07), 0.98)),
     "one in fifty is slow": lambda rng, time: 0.2 if rng.random() < 0.02 else 0.02,
     "a step to 200 ms": lambda rng, time: 0.02 if time < 1.5 else 0.2,
 }
@@ -359,22 +443,22 @@ LATENCIES = {
 @pytest.mark.parametrize("latency", LATENCIES.values(), ids=LATENCIES)
 def test_a_healthy_panel_answers_at_98_percent_of_the_speed_of_a_fixed_limit(latency):
     async def look_up(*, adaptive):
-        rng, started = random.Random(1), now()
-        async with SandboxPanel(KEY, packets=5000) as panel:
+        started = now()
 
-            async def vary():
-                while True:
-                    panel.latency = latency(rng, now() - started)
-                    await asyncio.sleep(0.0005)
+        async def serve(reader, writer):
+            while True:
+                gonderim_id = requested_id(await read_request_head(reader))
+                # The same latency with both clients.
+                await asyncio.sleep(latency(random.Random(gonderim_id), now() - started))
+                writer.write(http_response(answer_body({"id": gonderim_id})))
 
-            varying = asyncio.ensure_future(vary())
-            async with VairoSMSClient(
-                KEY, base_url=panel.base_url, max_concurrency=32, adaptive=adaptive
-            ) as client:
-                errors, seconds = await look_up_all(client, range(1, 5001))
-            varying.cancel()
-            assert errors == {}
-            return seconds
+        async with (
+            raw_server(serve) as base_url,
+            VairoSMSClient(KEY, base_url=base_url, max_concurrency=32, adaptive=adaptive) as client,
+        ):
+            errors, seconds = await look_up_all(client, range(1, 5001))
+        assert errors == {}
+        return seconds
 
     fixed = run_in_simulated_time(look_up(adaptive=False))
     assert run_in_simulated_time(look_up(adaptive=True)) <= fixed / 0.98
