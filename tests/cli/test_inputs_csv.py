@@ -14,7 +14,7 @@ from vairosms_async.cli.inputs.csv import MAX_QUOTED_LINES, read_text
 
 CHANGED = "Excel has changed this number: format the column as text, then enter the ids again"
 TOO_LONG = "the row has more cells than the header: put cells that contain the delimiter in quotes"
-UNREADABLE = "the row cannot be read: is a quote not closed?"
+UNREADABLE = "the row cannot be read: close each quote, and double the quotes inside cells"
 
 
 def columns_of(text, column):
@@ -157,6 +157,26 @@ def test_an_unclosed_quote_costs_only_its_own_line(rows, size):
     found = read_bytes(data.encode(), "id", size=size)
     assert found.pop(1) == (3, ('"2;y',), None, '"2;y', UNREADABLE)
     assert [(row[0], row[2]) for row in found] == [(n + 1, n) for n in (1, *range(3, rows))]
+
+
+def test_an_unclosed_quote_costs_only_its_own_line_if_another_line_has_a_quote():
+    data = b'id;ad\n52;"abc\n61;x\n70;y\n71;"def\n72;z\n'
+    assert ids_and_problems(data, "id") == [
+        (2, '52;"abc', UNREADABLE),
+        (3, 61),
+        (4, 70),
+        (5, '71;"def', UNREADABLE),
+        (6, 72),
+    ]
+
+
+def test_rejects_text_behind_a_quoted_text():
+    data = b'id;ad\n52;"Ahmet" Bey\n"61"5;x\n70;y\n'
+    assert ids_and_problems(data, "id") == [
+        (2, '52;"Ahmet" Bey', UNREADABLE),
+        (3, '"61"5;x', UNREADABLE),
+        (4, 70),
+    ]
 
 
 def test_a_field_above_the_csv_limit_costs_only_its_own_line():

@@ -238,20 +238,12 @@ class _Parser:
         Returns:
             The cells and the number of lines; None and 1 if the row cannot be read.
         """
-        used, is_open = 0, False
-
-        def lines() -> Iterator[str]:
-            nonlocal used, is_open
-            for line in self._next_lines(start, MAX_QUOTED_LINES):
-                used += 1
-                yield line + "\n"
-            is_open = True
-
+        lines = (line + "\n" for line in self._next_lines(start, MAX_QUOTED_LINES))
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         try:
-            cells = next(csv.reader(lines(), delimiter=delimiter))
-        except csv.Error:  # a field longer than csv's limit: a quote is not closed
+            return next(reader), reader.line_num
+        except csv.Error:  # a quote is not closed, or text follows one
             return None, 1
-        return (None, 1) if is_open else (cells, used)
 
     def _next_lines(self, start: int, count: int) -> Iterator[str]:
         for i in range(start, start + count):

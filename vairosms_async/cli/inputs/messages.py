@@ -41,7 +41,9 @@ CHANGED_BY_EXCEL: Final = (
     "Excel has changed this number: format the column as text, then enter the ids again"
 )
 TOO_LARGE: Final = "the number is too large for a packet id (max {max_id})"
-UNREADABLE_ROW: Final = "the row cannot be read: is a quote not closed?"
+UNREADABLE_ROW: Final = (
+    "the row cannot be read: close each quote, and double the quotes inside cells"
+)
 EMPTY: Final = "column {column} is empty"
 TOO_SHORT: Final = "the row has no column {column}"
 TOO_LONG: Final = (
