@@ -12,6 +12,8 @@ from vairosms_async.cli.inputs.text import MAX_LINE
 
 NOT_AN_ID = "not a packet id: an id is a whole number above 0, written in digits"
 CHANGED = "Excel has changed this number: format the column as text, then enter the ids again"
+LINE_TOO_LONG = f"the line is too long (max {MAX_LINE} characters)"
+UNREADABLE = "the row cannot be read: close each quote, and double the quotes inside cells"
 TOO_LARGE = f"the number is too large for a packet id (max {MAX_ID})"
 
 ID_LISTS = {
@@ -194,8 +196,34 @@ def test_the_windows_1254_fallback_does_not_encode():
 
 def test_an_endless_line_is_truncated():
     [long, short] = read_bytes(b"5" * (MAX_LINE * 4) + b"\n52\n", size=1 << 16)
-    assert len(long[1][0]) == MAX_LINE
+    assert len(long[1][0]) == MAX_LINE + 1
     assert short == (2, ("52",), 52, "52", None)
+
+
+@pytest.mark.parametrize("size", [None, 1 << 16], ids=["one read", "64 KiB"])
+@pytest.mark.parametrize(
+    ("start", "column", "line"),
+    [
+        pytest.param("ad;id\n", "id", f"{'x' * (MAX_LINE - 4)};123456", id="table"),
+        pytest.param("ad;id\n", "id", f'"y";"{"x" * (MAX_LINE - 9)}";123456', id="quotes"),
+        pytest.param("52\n", None, f"{' ' * (MAX_LINE - 3)}123456", id="list"),
+        pytest.param("52\n", None, f"{' ' * (MAX_LINE + 9)}123456", id="blank start"),
+    ],
+)
+def test_a_line_above_the_limit_has_no_id(start, column, line, size):
+    rows = read_bytes(f"{start}{line}\n{start}".encode(), column, size=size)
+    assert [row[4] for row in rows if row[0] == 2] == [LINE_TOO_LONG]
+    assert [row[2] for row in rows if row[0] == 2] == [None]
+
+
+def test_a_line_at_the_limit_is_read():
+    data = f"ad;id\n{'x' * (MAX_LINE - 7)};123456\n"
+    assert ids_and_problems(data.encode(), "id", size=1 << 16) == [(2, 123456)]
+
+
+def test_a_quoted_text_with_a_line_above_the_limit_is_not_read():
+    data = f'ad;id;x\n"a\n{"x;" * MAX_LINE}";52;y\n'
+    assert [row[4] for row in read_bytes(data.encode(), "id")] == [UNREADABLE, LINE_TOO_LONG]
 
 
 def test_the_text_of_a_long_line_is_truncated():

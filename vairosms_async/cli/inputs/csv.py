@@ -4,7 +4,7 @@ import csv
 import re
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from typing import Final
 
 from . import messages
@@ -20,6 +20,7 @@ from .columns import (
 )
 from .ids import is_number
 from .rows import InputError, RawRow, Table, is_blank, visible
+from .text import MAX_LINE
 
 MAX_QUOTED_LINES: Final = 50
 """Lines that one row may span. A quote that stays open for longer is a mistake."""
@@ -94,7 +95,9 @@ def _rows(parser: "_Parser", delimiter: str, index: int, width: int) -> Iterator
         # Most rows have no quote. The csv module takes several times as long for them.
         cells, length = parser.parse(delimiter) if '"' in line else (line.split(delimiter), 1)
         parser.skip(length)
-        if cells is None:
+        if len(line) > MAX_LINE:
+            yield number, [line], messages.LINE_TOO_LONG.format(max_length=MAX_LINE)
+        elif cells is None:
             yield number, [line], messages.UNREADABLE_ROW
         elif len(cells) > width and _may_have_moved(cells[width:], delimiter, index):
             yield number, cells, messages.TOO_LONG
@@ -115,7 +118,9 @@ def _list(parser: "_Parser") -> Table:
 def _list_rows(parser: "_Parser") -> Iterator[RawRow]:
     for number, line in parser.rest():
         text = line.strip()
-        if text and text[0] != "#":
+        if len(line) > MAX_LINE:
+            yield number, (text,), messages.LINE_TOO_LONG.format(max_length=MAX_LINE)
+        elif text and text[0] != "#":
             yield number, (text,), None
 
 
@@ -238,11 +243,13 @@ class _Parser:
         Returns:
             The cells and the number of lines; None and 1 if the row cannot be read.
         """
-        lines = (line + "\n" for line in self._next_lines(start, MAX_QUOTED_LINES))
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        lines = takewhile(
+            lambda line: len(line) <= MAX_LINE, self._next_lines(start, MAX_QUOTED_LINES)
+        )
+        reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
         try:
             return next(reader), reader.line_num
-        except csv.Error:  # a quote is not closed, or text follows one
+        except (csv.Error, StopIteration):  # a quote is not closed, or the line is too long
             return None, 1
 
     def _next_lines(self, start: int, count: int) -> Iterator[str]:

@@ -37,7 +37,7 @@ def read_rows(table: Table) -> Iterator[RowFields]:
                 gonderim_id = parsed
             else:
                 problem, text = parsed, visible(text)
-        if not text:
+        if not text and unreadable is None:
             problem = _missing(table, cells)
         yield line, cells, gonderim_id, shorten(text), problem
 

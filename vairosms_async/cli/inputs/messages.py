@@ -41,6 +41,7 @@ CHANGED_BY_EXCEL: Final = (
     "Excel has changed this number: format the column as text, then enter the ids again"
 )
 TOO_LARGE: Final = "the number is too large for a packet id (max {max_id})"
+LINE_TOO_LONG: Final = "the line is too long (max {max_length} characters)"
 UNREADABLE_ROW: Final = (
     "the row cannot be read: close each quote, and double the quotes inside cells"
 )

@@ -9,7 +9,7 @@ from . import messages
 from .rows import InputError
 
 MAX_LINE: Final = 1 << 20
-"""Maximum line length kept in memory, in characters. Longer lines are truncated."""
+"""Maximum line length, in characters. Longer lines are truncated to one character more."""
 
 HEAD: Final = 1 << 10
 """Number of bytes that decide about the kind of FILE and its encoding."""
@@ -41,9 +41,9 @@ def decode_lines(head: bytes, stream: BinaryIO, encoding: str | None) -> Iterato
     while data:
         *lines, rest = (rest + decoder.decode(data)).split("\n")
         if lines:
-            lines[0] = lines[0][:MAX_LINE]
+            lines[0] = lines[0][: MAX_LINE + 1]
         yield from lines
-        rest = rest[:MAX_LINE]
+        rest = rest[: MAX_LINE + 1]
         data = stream.read(_CHUNK)
     # Old programs for DOS end a file with Ctrl-Z.
     lines = (rest + decoder.decode(b"", final=True)).rstrip("\x1a").split("\n")
