@@ -13,6 +13,7 @@ from vairosms_async.cli.inputs import InputError
 from vairosms_async.cli.inputs.csv import MAX_QUOTED_LINES, read_text
 
 CHANGED = "Excel has changed this number: format the column as text, then enter the ids again"
+NOT_AN_ID = "not a packet id: an id is a whole number above 0, written in digits"
 TOO_LONG = "the row has more cells than the header: put cells that contain the delimiter in quotes"
 UNREADABLE = "the row cannot be read: close each quote, and double the quotes inside cells"
 
@@ -59,6 +60,23 @@ TABLES = {
     "commas in a column name": (b"id;ad, soyad\n52;x\n61;y, z\n", "id", ROWS),
     "spaces around cells": (b" id ; ad\n 52 ;x\n61\t;y\n", "id", ROWS),
     "header with a digit": (b"paket_id1\n52\n", "1", [(2, 52)]),
+    "header with a number first": ("1. Gönderim No;ad\n52;x\n".encode(), "1", [(2, 52)]),
+    "header with a year": ("2026 Gönderim No;ad\n52;x\n".encode(), "1", [(2, 52)]),
+    "no header, letter before the first id": (
+        b"O52;x\n61;y\n",
+        "1",
+        [(1, "O52", NOT_AN_ID), (2, 61)],
+    ),
+    "no header, letter after the first id": (
+        b"52a;x\n61;y\n",
+        "1",
+        [(1, "52a", NOT_AN_ID), (2, 61)],
+    ),
+    "no header, letter as the first digit": (
+        b"l2;x\n61;y\n",
+        "1",
+        [(1, "l2", NOT_AN_ID), (2, 61)],
+    ),
     "no header, column number": (b"2024;2025\n52;x\n61;y\n", "1", [(1, 2024), (2, 52), (3, 61)]),
     "delimiter in a line of Excel's": (b"sep=;\nid,x;ad\n52;x\n61;y\n", "id,x", [(3, 52), (4, 61)]),
     "the same with a byte order mark": (
@@ -136,6 +154,23 @@ def test_rejects_a_row_whose_cells_may_have_moved(data):
     assert ids_and_problems(data, "id") == [(2, "50", TOO_LONG), (3, 61)]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"id,ad\n1,234,\n61,y\n", id="thousands"),
+        pytest.param(b"id,ad\n1, 234 ,,\n61,y\n", id="thousands and blanks"),
+        pytest.param(b"id,ad\n1,0,\n61,y\n", id="decimal"),
+    ],
+)
+def test_rejects_an_id_that_may_have_been_divided_before_an_empty_cell(data):
+    assert ids_and_problems(data, "id") == [(2, "1", TOO_LONG), (3, 61)]
+
+
+def test_delimiters_at_the_end_of_rows_do_not_matter():
+    data = b"id,ad\n52,a,\n61,08505326480, ,\n70,,\n"
+    assert ids_and_problems(data, "id") == [(2, 52), (3, 61), (4, 70)]
+
+
 def test_more_cells_after_a_first_column_do_not_matter():
     data = b"id;ad\n52;x;y\n61;z\n"
     assert ids_and_problems(data, "id") == [(2, 52), (3, 61)]
@@ -196,6 +231,10 @@ def test_a_long_field_without_quotes_has_no_limit():
         pytest.param("a\x1bb", "no column 'a�b'. Columns: id, ad", id="control character"),
         pytest.param("0", "no column 0: the first row has 2", id="number 0"),
         pytest.param("3", "no column 3: the first row has 2", id="number 3"),
+        pytest.param(
+            "9" * 5000, f"no column {'9' * 99}…: the first row has 2", id="5000 digits"
+        ),
+        pytest.param("x" * 5000, f"no column '{'x' * 99}…'. Columns: id, ad", id="long name"),
     ],
 )
 def test_rejects_a_missing_column(column, why):

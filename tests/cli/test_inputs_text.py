@@ -41,6 +41,8 @@ ID_LISTS = {
     "header after comments": (b"# of today\n\npaket_id\n52\n", [(4, 52)]),
     "header in quotes with a line break": (b'"Paket\nNo"\n"52"\n', [(3, 52)]),
     "first id is invalid": (b"52a\n61\n", [(1, "52a", NOT_AN_ID), (2, 61)]),
+    "letter before the first id": (b"O52\n61\n", [(1, "O52", NOT_AN_ID), (2, 61)]),
+    "header with a number first": ("1. Gönderim No\n52\n".encode(), [(2, 52)]),
     "words only": (b"paket\nad\n", [(1, "paket", NOT_AN_ID), (2, "ad", NOT_AN_ID)]),
     "decimal commas": (b"52,0\n61,00\n", [(1, 52), (2, 61)]),
     "decimal commas below a header": (b"id\n52,0\n61,0\n", [(2, 52), (3, 61)]),

@@ -17,6 +17,9 @@ SampleRow = tuple[int, Sequence[Cell]]
 """Line and cells."""
 
 _SHOWN_COLUMNS, _SHOWN_VALUES, _SHOWN_CHARACTERS = 30, 3, 30
+_MAX_DIGITS = 9
+"""Maximum number of digits in the number of a column."""
+
 _TURKISH_I = str.maketrans("Iİı", "iii")
 _SEVERAL_IDS = re.compile(r"[0-9]+(?:[\s,;|]+[0-9]+)+[\s,;|]*")
 
@@ -42,9 +45,13 @@ def find_id_column(column: str | None, rows: Sequence[SampleRow]) -> int:
         raise InputError(messages.NAME_THE_COLUMN.format(columns=_described(rows)), cells)
     if column.isdecimal():
         _check_is_not_title(rows)
-        if not 1 <= int(column) <= len(header):
-            raise InputError(messages.NO_COLUMN_NUMBER.format(column=column, width=len(header)))
-        return int(column) - 1
+        # int() refuses texts of more than 4,300 digits.
+        number = int(column) if len(column) <= _MAX_DIGITS else 0
+        if not 1 <= number <= len(header):
+            raise InputError(
+                messages.NO_COLUMN_NUMBER.format(column=shorten(column), width=len(header))
+            )
+        return number - 1
     found = find_columns(column, header)
     if not found:
         raise _no_such_column(column, rows)
@@ -78,9 +85,14 @@ def is_name(column: str | None) -> TypeGuard[str]:
 
 
 def has_header(index: int, header: Sequence[Cell]) -> bool:
-    """Whether the first row is a header: whether its cell in the ids' column looks like no id."""
-    text = visible("" if header[index] is None else str(header[index]))
-    return text[:1].isalpha() or not any(character.isdigit() for character in text)
+    """Whether the first row is a header: whether its cell in the ids' column looks like a name.
+
+    A name has no digits, as ``Gönderim No``, or fewer than letters, as ``1. Gönderim No``. ``O52``
+    is more probably an id with a mistake, which must not be lost as a header.
+    """
+    text = "" if header[index] is None else str(header[index])
+    digits = sum(map(str.isdigit, text))
+    return digits == 0 or digits < sum(map(str.isalpha, text))
 
 
 def numbered(count: int) -> tuple[str, ...]:
@@ -137,7 +149,7 @@ def _no_such_column(column: str, rows: Sequence[SampleRow]) -> InputError:
                 )
             )
     names = ["" if cell is None else str(cell) for cell in rows[0][1]]
-    message = messages.NO_COLUMN.format(column=printable(column), columns=listed(names))
+    message = messages.NO_COLUMN.format(column=printable(shorten(column)), columns=listed(names))
     return InputError(message, names)
 
 

@@ -31,6 +31,9 @@ _DELIMITERS: Final = "\t;|,"
 _NO_DELIMITER: Final = "\uffff"
 """The delimiter of a table with one column: not a character of Unicode."""
 
+_PART_OF_NUMBER = re.compile(r"\s*[0-9]{1,3}\s*")
+"""Three digits of a large number, or decimals."""
+
 _EXCEL_DELIMITER = re.compile(r"\ufeff?sep=([;,\t|])\s*")
 
 
@@ -99,16 +102,20 @@ def _rows(parser: "_Parser", delimiter: str, index: int, width: int) -> Iterator
             yield number, [line], messages.LINE_TOO_LONG.format(max_length=MAX_LINE)
         elif cells is None:
             yield number, [line], messages.UNREADABLE_ROW
-        elif len(cells) > width and _may_have_moved(cells[width:], delimiter, index):
+        elif len(cells) > width and _may_have_moved(cells, width, delimiter, index):
             yield number, cells, messages.TOO_LONG
         else:
             yield number, cells, None
 
 
-def _may_have_moved(surplus: Sequence[str], delimiter: str, index: int) -> bool:
+def _may_have_moved(cells: Sequence[str], width: int, delimiter: str, index: int) -> bool:
     """Whether a row has surplus cells because one of the cells up to the id was divided."""
-    # In "1,50,52," below "tutar,id,ad", the second cell is no id. In "1,234" below "id", none is.
-    return delimiter == "," or (index > 0 and not all(map(is_blank, surplus)))
+    is_surplus_blank = all(map(is_blank, cells[width:]))
+    if delimiter != ",":
+        return index > 0 and not is_surplus_blank
+    # In "1,50,52," below "tutar,id,ad", the second cell is no id. In "1,234," below "id,ad", none is.
+    is_id_whole = index == 0 and not _PART_OF_NUMBER.fullmatch(cells[1])
+    return not (is_id_whole and is_surplus_blank)
 
 
 def _list(parser: "_Parser") -> Table:
