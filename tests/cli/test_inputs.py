@@ -195,3 +195,16 @@ def test_rejects_options_that_do_not_fit(tmp_path, options, why):
     with pytest.raises(InputError) as caught:
         read_input(str(tmp_path / "x"), **options)
     assert str(caught.value) == f"Cannot read {tmp_path}/x: {why}"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "ascii"])
+@pytest.mark.parametrize(
+    "text",
+    ["52\nş\n", "52\n" + "61\n" * 50_000 + "ş"],
+    ids=["at the start", "below many rows"],
+)
+def test_rejects_bytes_outside_the_named_encoding(tmp_path, text, encoding):
+    (tmp_path / "x").write_bytes(text.encode("windows-1254"))
+    with pytest.raises(InputError) as caught:
+        read_input(str(tmp_path / "x"), encoding=encoding)
+    assert str(caught.value) == f"Cannot read {tmp_path}/x: it is not in {encoding}"

@@ -11,6 +11,8 @@ from vairosms_async.cli.inputs import InputError, read_input
 COMPRESSED = "it is a compressed file. Unpack it first"
 IMAGE = "it is an image. Enter the ids in a text file, one per line"
 PDF = "it is a PDF. Export the list as text, CSV or .xlsx"
+RICH_TEXT = "it is a document with rich text. Save it as plain text"
+SQLITE = "it is a SQLite database, such as a store. Give the list of ids"
 WEB_PAGE = "it is a web page or XML. Open it in Excel and save it as .xlsx"
 
 
@@ -32,6 +34,8 @@ WEB_PAGE = "it is a web page or XML. Open it in Excel and save it as .xlsx"
         pytest.param(b"MM\0*\0\x08", IMAGE, id="TIFF, big-endian"),
         pytest.param(b"RIFF\x24\0\0\0WEBPVP8 ", IMAGE, id="WebP"),
         pytest.param(b"\0\0\0\x18ftypheic", IMAGE, id="HEIC"),
+        pytest.param(b"SQLite format 3\0\x10\0", SQLITE, id="SQLite"),
+        pytest.param(b"{\\rtf1\\ansi 52", RICH_TEXT, id="RTF"),
         pytest.param(b"<!DOCTYPE html><html>", WEB_PAGE, id="HTML"),
         pytest.param(b"\xef\xbb\xbf\r\n <TABLE><tr><td>52", WEB_PAGE, id="HTML table"),
         pytest.param(b'<?xml version="1.0"?>', WEB_PAGE, id="XML"),

@@ -180,11 +180,6 @@ def test_reads_a_named_encoding(data, encoding):
     assert rows == [(1, 52), (2, "şube", NOT_AN_ID)]
 
 
-def test_bytes_outside_the_named_encoding_are_replaced():
-    rows = ids_and_problems("52\nş\n".encode("windows-1254"), encoding="utf-8")
-    assert rows == [(1, 52), (2, "�", NOT_AN_ID)]
-
-
 @pytest.mark.parametrize("encoding", ["no-such", "base64", "rot13", "undefined"])
 def test_rejects_an_unknown_encoding(encoding):
     with pytest.raises(InputError, match=f"no such encoding: {encoding}"):
@@ -261,6 +256,7 @@ def test_any_bytes_are_ids_or_problems_or_blank_rows(data, column, size):
     st.sampled_from([None, "1"]),
     st.integers(1, 9),
 )
+@example("utf-8", b"\0", None, 1)
 def test_any_bytes_may_follow_an_id(encoding, data, column, size):
     rows = ids_and_problems("61\n52\n".encode(encoding) + data, column, size=size)
     assert rows[:1] == [(1, 61)]

@@ -140,7 +140,7 @@ def read_input(
             contain the key too.
 
     Raises:
-        InputError: FILE cannot be read, has no such column or sheet, has several columns and
+        InputError: FILE cannot be read, is not in `encoding`, has no such column or sheet, has several columns and
             `column` is None, or contains the key.
     """
     try:
@@ -156,7 +156,7 @@ def read_input(
             return Input(table, is_typed=is_workbook, has_secret=has_secret)
     except OSError as exc:
         reason = exc.strerror or str(exc)
-    except UnicodeError:  # some encodings cannot replace what they cannot read
+    except UnicodeError:
         reason = messages.OTHER_ENCODING.format(encoding=encoding)
     except InputError as exc:
         quoted = "\n".join(map(str, exc.quoted)).encode(errors="surrogatepass")

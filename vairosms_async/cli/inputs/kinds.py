@@ -18,12 +18,14 @@ _SIGNATURES: Final = {
     b"GIF8": messages.IMAGE,
     b"II*\0": messages.IMAGE,  # TIFF
     b"MM\0*": messages.IMAGE,
+    b"{\\rtf": messages.RICH_TEXT,
+    b"SQLite format 3\0": messages.SQLITE,
 }
 _WEB_PAGES: Final = (b"<!doctype", b"<html", b"<head", b"<meta", b"<table", b"<?xml")
 
 
 def check_is_text(head: bytes) -> None:
-    """Raise `InputError` if the first bytes are those of an archive, a PDF, an image or HTML.
+    """Raise `InputError` if the first bytes are those of another kind of file.
 
     Programs write HTML tables into files that they call .xls.
     """

@@ -34,6 +34,7 @@ def decode_lines(head: bytes, stream: BinaryIO, encoding: str | None) -> Iterato
 
     Raises:
         InputError: There is no such encoding.
+        UnicodeError: The bytes are not in `encoding`.
     """
     decoder = _decoder(encoding, head)
     rest = ""
@@ -51,9 +52,9 @@ def decode_lines(head: bytes, stream: BinaryIO, encoding: str | None) -> Iterato
 
 
 def _decoder(encoding: str | None, head: bytes) -> io.IncrementalNewlineDecoder:
-    errors = "replace"
+    errors = "strict"
     if encoding is None:
-        encoding = _detect_utf_16_or_32(head)
+        encoding, errors = _detect_utf_16_or_32(head), "replace"
         if encoding is None:
             encoding, errors = "utf-8-sig", "vairosms-windows-1254"
     try:
@@ -73,7 +74,7 @@ def _detect_utf_16_or_32(head: bytes) -> str | None:
     # In UTF-16, one of the two bytes of a digit and of most letters is 0.
     start = head[:8]
     zeros_first, zeros_last = start[::2].count(0), start[1::2].count(0)
-    half = max(len(start) // 4, 1)
+    half = max((len(start) + 3) // 4, 1)
     if zeros_last >= half and not zeros_first:
         return "utf-16-le"
     if zeros_first >= half and not zeros_last:
