@@ -102,8 +102,6 @@ TABLES = {
     "formulas": (b'id;ad\n="52";x\n"=""61""";y\n', "id", ROWS),
     "rows of delimiters above the header": (b';;\n"";"";""\nid;ad;x\n52;x;y\n', "id", [(4, 52)]),
     "header only": (b"id;ad\n", "id", []),
-    "comment only": (b"# nothing\n", "id", []),
-    "empty": (b"", "id", []),
 }
 
 
@@ -231,9 +229,7 @@ def test_a_long_field_without_quotes_has_no_limit():
         pytest.param("a\x1bb", "no column 'a�b'. Columns: id, ad", id="control character"),
         pytest.param("0", "no column 0: the first row has 2", id="number 0"),
         pytest.param("3", "no column 3: the first row has 2", id="number 3"),
-        pytest.param(
-            "9" * 5000, f"no column {'9' * 99}…: the first row has 2", id="5000 digits"
-        ),
+        pytest.param("9" * 5000, f"no column {'9' * 99}…: the first row has 2", id="5000 digits"),
         pytest.param("x" * 5000, f"no column '{'x' * 99}…'. Columns: id, ad", id="long name"),
     ],
 )
@@ -247,6 +243,14 @@ def test_a_message_shows_names_without_control_characters():
     with pytest.raises(InputError) as caught:
         read_bytes(b'"\x1b[2Jid\nx";' + b"y" * 500 + b"\n52;x\n", "paket")
     assert str(caught.value) == f"no column 'paket'. Columns: �[2Jid�x, {'y' * 99}…"
+
+
+@pytest.mark.parametrize("column", ["id", "1"], ids=["name", "number"])
+@pytest.mark.parametrize("data", [b"", b"# of today\n\n"], ids=["empty", "comment"])
+def test_rejects_a_column_of_a_table_without_rows(data, column):
+    with pytest.raises(InputError) as caught:
+        read_bytes(data, column)
+    assert str(caught.value) == f"it has no rows, and so no column '{column}'"
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_empty_columns_and_rows_keep_their_place(tmp_path):
         pytest.param(True, NOT_AN_ID, id="boolean"),
         pytest.param(10**15, CHANGED, id="16 digits"),
         pytest.param(1234567890123456789, CHANGED, id="19 digits"),
-        pytest.param(None, "column id is empty", id="empty"),
+        pytest.param(None, "column id is empty, or has an Excel error such as #N/A", id="empty"),
         pytest.param("  ", "column id is empty", id="spaces"),
     ],
 )
@@ -194,9 +194,91 @@ def test_reads_the_text_of_a_cell_as_an_id(tmp_path, cell, expected):
     assert (row.id or row.problem) == expected
 
 
-def test_an_empty_sheet_has_no_rows(tmp_path):
-    write_xlsx(tmp_path / "x.xlsx", [])
-    assert read_file(tmp_path / "x.xlsx") == (("",), [])
+def write_sheets(path, **hidden):
+    """Write a workbook with the sheets Boş (empty), Grafik (a chart), Kapalı and Liste.
+
+    Args:
+        path: The file.
+        hidden: Names of the methods that hide a sheet, by its name. Kapalı is always hidden.
+    """
+    with xlsxwriter.Workbook(path) as workbook:
+        workbook.add_worksheet("Boş").activate()
+        chart = workbook.add_chart({"type": "line"})
+        workbook.add_chartsheet("Grafik").set_chart(chart)
+        closed, list_ = workbook.add_worksheet("Kapalı"), workbook.add_worksheet("Liste")
+        closed.write_column(0, 0, ["id", 61])
+        list_.write_column(0, 0, ["id", 52])
+        chart.add_series({"values": "=Liste!$A$1:$A$2"})
+        for name, hide in ({"Kapalı": "hide"} | hidden).items():
+            getattr(workbook.get_worksheet_by_name(name), hide)()
+
+
+@pytest.mark.parametrize("hide", ["hide", "very_hidden"])
+def test_reads_the_first_visible_sheet_that_has_rows(tmp_path, hide):
+    write_sheets(tmp_path / "x.xlsx", Kapalı=hide)
+    assert read_file(tmp_path / "x.xlsx") == (("id",), [Row(2, (52,), 52, "52", None)])
+
+
+def test_reads_a_hidden_sheet_if_it_is_named(tmp_path):
+    write_sheets(tmp_path / "x.xlsx")
+    rows = read_file(tmp_path / "x.xlsx", sheet="Kapalı")[1]
+    assert [row.id for row in rows] == [61]
+
+
+@pytest.mark.parametrize("column", [None, "id", "1"], ids=["no column", "name", "number"])
+@pytest.mark.parametrize(
+    ("sheet", "why"),
+    [
+        pytest.param("Boş", "the sheet 'Boş' has no rows. Sheets: {}", id="empty"),
+        pytest.param("Grafik", "the sheet 'Grafik' has no rows. Sheets: {}", id="chart"),
+        pytest.param(None, "no visible sheet has rows. Name the sheet. Sheets: {}", id="hidden"),
+    ],
+)
+def test_rejects_a_sheet_without_rows(tmp_path, sheet, why, column):
+    write_sheets(tmp_path / "x.xlsx", Liste="hide")
+    with pytest.raises(InputError) as caught:
+        read_input(str(tmp_path / "x.xlsx"), sheet=sheet, column=column)
+    why = why.format("Boş, Grafik, Kapalı, Liste")
+    assert str(caught.value) == f"Cannot read {tmp_path}/x.xlsx: {why}"
+
+
+def test_a_sheet_with_only_a_header_has_no_rows(tmp_path):
+    write_xlsx(tmp_path / "x.xlsx", table(["id", "ad"]))
+    assert read_file(tmp_path / "x.xlsx", column="id") == (("id", "ad"), [])
+
+
+def test_a_message_quotes_no_part_of_a_key_in_the_name_of_a_sheet(tmp_path):
+    write_xlsx(tmp_path / "x.xlsx", table(["id"], [52]), ["Liste", "gizli-anahtar"])
+    with pytest.raises(InputError) as caught:
+        read_input(str(tmp_path / "x.xlsx"), sheet="x", has_secret=lambda data: b"gizli" in data)
+    assert "gizli" not in str(caught.value)
+
+
+def test_an_error_of_excel_is_an_empty_cell(tmp_path):
+    with xlsxwriter.Workbook(tmp_path / "x.xlsx") as workbook:
+        sheet = workbook.add_worksheet()
+        sheet.write_row(0, 0, ["id", "ad"])
+        sheet.write_formula(1, 0, "=NA()", None, "#N/A")
+        sheet.write(1, 1, "x")
+    [row] = read_file(tmp_path / "x.xlsx", column="id")[1]
+    assert (row.cells, row.id) == ((None, "x"), None)
+    assert row.problem == "column id is empty, or has an Excel error such as #N/A"
+
+
+@pytest.mark.parametrize(
+    ("key", "number"),
+    [("123456789012345", 123456789012345), ("52.25", 52.25)],
+    ids=["digits", "decimal"],
+)
+def test_finds_a_key_in_a_number(tmp_path, key, number):
+    write_xlsx(tmp_path / "x.xlsx", table(["id", "x"], [52, number]))
+    with pytest.raises(InputError) as caught:
+        read_input(
+            str(tmp_path / "x.xlsx"), column="id", has_secret=lambda data: key.encode() in data
+        )
+    assert str(caught.value) == (
+        f"Cannot read {tmp_path}/x.xlsx: row 2 contains the API key. Remove the key"
+    )
 
 
 @pytest.mark.parametrize(
@@ -236,7 +318,6 @@ def zip_of(name):
     "data",
     [
         pytest.param(b"PK\x03\x04 and nothing else", id="truncated zip"),
-        pytest.param(zip_of("word/document.xml"), id="other zip"),
         pytest.param(xls(512), id="xls of 512 bytes"),
         pytest.param(xls(4000), id="xls of 4000 bytes"),  # calamine panics
     ],
@@ -248,6 +329,17 @@ def test_rejects_a_workbook_that_cannot_be_read(tmp_path, data):
     assert str(caught.value) == (
         f"Cannot read {tmp_path}/x.xlsx: not a workbook, or it is damaged. "
         "Open it in Excel and save a copy as .xlsx"
+    )
+
+
+@pytest.mark.parametrize("name", ["word/document.xml", "list.xlsx"], ids=["document", "archive"])
+def test_rejects_a_zip_archive_without_a_workbook(tmp_path, name):
+    (tmp_path / "x.xlsx").write_bytes(zip_of(name))
+    with pytest.raises(InputError) as caught:
+        read_input(str(tmp_path / "x.xlsx"), column="id")
+    assert str(caught.value) == (
+        f"Cannot read {tmp_path}/x.xlsx: it is a zip archive or a document, not a workbook. "
+        "Unpack it, or save the list as .xlsx"
     )
 
 

@@ -102,7 +102,10 @@ class Input:
         return width
 
     def _check_has_no_secret(self, batch: list[RowFields], data: bytes) -> None:
-        if not self._has_secret(data):  # one search per batch, because one per cell is slow
+        # One search per batch, because one per cell is slow. A pickle has numbers in binary.
+        if self.is_typed:
+            data += _numbers(batch)
+        if not self._has_secret(data):
             return
         for line, cells, _, _, _ in batch:
             if any(self._has_secret(str(cell).encode(errors="surrogatepass")) for cell in cells):
@@ -132,7 +135,7 @@ def read_input(
     Args:
         file: The path; ``-`` is stdin. A workbook is recognized by its first bytes.
         column: The column of the ids, by name or by number from 1. None: FILE has one column.
-        sheet: The sheet of a workbook. None: the first.
+        sheet: The sheet of a workbook. None: the first visible one that has rows.
         encoding: The encoding of text and CSV. None: UTF-8, or UTF-16 if FILE starts with its mark
             or looks like it; bytes that are not UTF-8 are read as windows-1254.
         skip_rows: Number of rows above the header. In text and CSV, rows are lines.
@@ -140,8 +143,8 @@ def read_input(
             contain the key too.
 
     Raises:
-        InputError: FILE cannot be read, is not in `encoding`, has no such column or sheet, has several columns and
-            `column` is None, or contains the key.
+        InputError: FILE cannot be read, is not in `encoding`, has no such column or sheet, has
+            several columns and `column` is None, or contains the key.
     """
     try:
         with _open(file) as stream:
@@ -163,6 +166,18 @@ def read_input(
         reason = messages.CONTAINS_KEY if has_secret(quoted) else str(exc)
     name = "stdin" if file == "-" else printable(file)
     raise InputError(messages.CANNOT_READ.format(file=name, reason=reason))
+
+
+def _numbers(batch: list[RowFields]) -> bytes:
+    """Return the texts of all cells that are numbers."""
+    return "\n".join(
+        [
+            str(cell)
+            for _, cells, _, _, _ in batch
+            for cell in cells
+            if isinstance(cell, int | float)
+        ]
+    ).encode()
 
 
 def _open(file: str) -> BinaryIO:

@@ -19,7 +19,7 @@ from .columns import (
     numbered,
 )
 from .ids import is_number
-from .rows import InputError, RawRow, Table, is_blank, visible
+from .rows import InputError, RawRow, Table, is_blank, printable, shorten, visible
 from .text import MAX_LINE
 
 MAX_QUOTED_LINES: Final = 50
@@ -51,7 +51,7 @@ def read_text(lines: Iterator[str], column: str | None, skip_rows: int) -> Table
         skip_rows: Number of lines above the header.
 
     Raises:
-        InputError: The header cannot be read or has no such column.
+        InputError: There is no such column, or the header cannot be read.
     """
     parser = _Parser(lines)
     parser.skip_rows(skip_rows)
@@ -67,8 +67,11 @@ def read_text(lines: Iterator[str], column: str | None, skip_rows: int) -> Table
             if rows and rows[0][0] == parser.number:  # its cells are not all blank
                 return _table(parser, delimiter, column, rows)
         parser.skip(1)
-    name = column or "id"
-    return Table((name,), name, 0, iter(()))
+    if column is None:
+        return _list(parser)
+    if skip_rows:
+        raise InputError(messages.TOO_FEW_ROWS.format(rows=skip_rows, skip_rows=skip_rows))
+    raise InputError(messages.NO_ROWS.format(column=printable(shorten(column))))
 
 
 def _table(
@@ -113,7 +116,7 @@ def _may_have_moved(cells: Sequence[str], width: int, delimiter: str, index: int
     is_surplus_blank = all(map(is_blank, cells[width:]))
     if delimiter != ",":
         return index > 0 and not is_surplus_blank
-    # In "1,50,52," below "tutar,id,ad", the second cell is no id. In "1,234," below "id,ad", none is.
+    # In "1,50,52," below "tutar,id,ad", "50" is no id, and in "1,234," below "id,ad", "1" is none.
     is_id_whole = index == 0 and not _PART_OF_NUMBER.fullmatch(cells[1])
     return not (is_id_whole and is_surplus_blank)
 

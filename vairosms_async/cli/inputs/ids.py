@@ -74,5 +74,10 @@ def _missing(table: Table, cells: Sequence[Cell]) -> str | None:
     """Return why a row has no text for an id. None: the row is blank."""
     if all(is_blank(cell) for cell in cells):
         return None
-    message = messages.EMPTY if table.index < len(cells) else messages.TOO_SHORT
+    if table.index >= len(cells):
+        message = messages.TOO_SHORT
+    elif cells[table.index] is None:  # an Excel error has no value
+        message = messages.EMPTY_IN_WORKBOOK
+    else:
+        message = messages.EMPTY
     return message.format(column=table.column)

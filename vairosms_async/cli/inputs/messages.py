@@ -19,13 +19,19 @@ ENCRYPTED: Final = "it has a password. Open it in Excel and save a copy as .xlsx
 NOT_A_WORKBOOK: Final = (
     "not a workbook, or it is damaged. Open it in Excel and save a copy as .xlsx"
 )
+NO_WORKBOOK_IN_ZIP: Final = (
+    "it is a zip archive or a document, not a workbook. Unpack it, or save the list as .xlsx"
+)
 NO_SHEET: Final = "no sheet {sheet!r}. Sheets: {sheets}"
+EMPTY_SHEET: Final = "the sheet {sheet!r} has no rows. Sheets: {sheets}"
+EMPTY_SHEETS: Final = "no visible sheet has rows. Name the sheet. Sheets: {sheets}"
 NO_SHEETS: Final = "it is not a workbook, so it has no sheets. Leave out --sheet"
 
 NO_ENCODING: Final = "no such encoding: {encoding}"
 OTHER_ENCODING: Final = "it is not in {encoding}"
 
 TOO_FEW_ROWS: Final = "it has only {rows} rows, and --skip-rows {skip_rows} skips all"
+NO_ROWS: Final = "it has no rows, and so no column {column!r}"
 UNREADABLE_HEADER: Final = "the first row cannot be read: is it CSV, with each quote closed?"
 NO_COLUMN: Final = "no column {column!r}. Columns: {columns}"
 NO_COLUMN_NUMBER: Final = "no column {column}: the first row has {width}"
@@ -48,6 +54,7 @@ UNREADABLE_ROW: Final = (
     "the row cannot be read: close each quote, and double the quotes inside cells"
 )
 EMPTY: Final = "column {column} is empty"
+EMPTY_IN_WORKBOOK: Final = "column {column} is empty, or has an Excel error such as #N/A"
 TOO_SHORT: Final = "the row has no column {column}"
 TOO_LONG: Final = (
     "the row has more cells than the header: put cells that contain the delimiter in quotes"

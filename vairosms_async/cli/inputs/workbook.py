@@ -1,11 +1,18 @@
 """Tables from the sheets of workbooks: .xlsx, .xls, .ods and others."""
 
 import io
+import zipfile
 from collections.abc import Iterator, Sequence
 from itertools import chain, dropwhile, islice
 from typing import Final
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetVisibleEnum,
+)
 
 from . import messages
 from .columns import (
@@ -36,11 +43,11 @@ def read_workbook(data: bytes, column: str | None, sheet: str | None, skip_rows:
         data: The workbook.
         column: The column of the ids, by name or by number from 1. None: the only column that is
             not empty.
-        sheet: The sheet's name. None: the first sheet.
+        sheet: The sheet's name. None: the first visible one that has rows.
         skip_rows: Number of rows above the header.
 
     Raises:
-        InputError: The workbook cannot be read, or has no such sheet or column.
+        InputError: The workbook cannot be read, has no such sheet or column, or has no rows.
     """
     try:
         with CalamineWorkbook.from_filelike(io.BytesIO(data)) as workbook:
@@ -50,7 +57,11 @@ def read_workbook(data: bytes, column: str | None, sheet: str | None, skip_rows:
         if not isinstance(exc, CalamineError) and type(exc).__name__ != "PanicException":
             raise
         has_password = isinstance(exc, PasswordError) or _ENCRYPTED in data
-        raise InputError(messages.ENCRYPTED if has_password else messages.NOT_A_WORKBOOK) from None
+        if has_password:
+            raise InputError(messages.ENCRYPTED) from None
+        raise InputError(
+            messages.NO_WORKBOOK_IN_ZIP if _is_other_zip(data) else messages.NOT_A_WORKBOOK
+        ) from None
     return _table(rows, column, skip_rows)
 
 
@@ -60,8 +71,8 @@ def _table(rows: Iterator[RawRow], column: str | None, skip_rows: int) -> Table:
         raise InputError(messages.TOO_FEW_ROWS.format(rows=len(skipped), skip_rows=skip_rows))
     below = dropwhile(lambda row: all(map(is_blank, row[1])), rows)
     first_rows = list(islice(below, SAMPLE))
-    if not first_rows:
-        return Table((column or "",), column or "1", 0, iter(()))
+    if not first_rows:  # all rows that are not blank have been skipped
+        raise InputError(messages.TOO_FEW_ROWS.format(rows=len(skipped), skip_rows=skip_rows))
     sample: list[SampleRow] = [(number, cells) for number, cells, _ in first_rows]
     index = find_id_column(column, sample)
     header = sample[0][1]
@@ -73,18 +84,44 @@ def _table(rows: Iterator[RawRow], column: str | None, skip_rows: int) -> Table:
     return Table(columns, column or str(index + 1), index, chain(first_rows, below))
 
 
+def _is_other_zip(data: bytes) -> bool:
+    """Whether this is a zip archive that has no part of a workbook."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return False
+    return not any(name.startswith("xl/") or name == "content.xml" for name in names)
+
+
 def _find_sheet(workbook: CalamineWorkbook, name: str | None) -> CalamineSheet:
+    names = workbook.sheet_names
     if name is None:
-        return workbook.get_sheet_by_index(0)
-    if name not in workbook.sheet_names:
+        for metadata in workbook.sheets_metadata:
+            if metadata.visible == SheetVisibleEnum.Visible:
+                sheet = workbook.get_sheet_by_name(metadata.name)
+                if _has_rows(sheet):
+                    return sheet
+        raise InputError(messages.EMPTY_SHEETS.format(sheets=listed(names)), names)
+    if name not in names:
         raise InputError(
-            messages.NO_SHEET.format(sheet=printable(name), sheets=listed(workbook.sheet_names))
+            messages.NO_SHEET.format(sheet=printable(name), sheets=listed(names)), names
         )
-    return workbook.get_sheet_by_name(name)
+    sheet = workbook.get_sheet_by_name(name)
+    if not _has_rows(sheet):
+        raise InputError(
+            messages.EMPTY_SHEET.format(sheet=printable(name), sheets=listed(names)), names
+        )
+    return sheet
+
+
+def _has_rows(sheet: CalamineSheet) -> bool:
+    """Whether a sheet has a cell that is not blank. A sheet with a chart only has no cells."""
+    return any(not is_blank(cell) for _, cells, _ in _rows(sheet) for cell in cells)
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[RawRow]:
-    if sheet.start is None:  # an empty sheet
+    if sheet.start is None:  # an empty sheet, or a chart
         return
     # calamine leaves out empty columns on the left, but not empty rows at the top.
     left: Sequence[Cell] = [None] * sheet.start[1]
