@@ -265,16 +265,13 @@ def test_an_error_of_excel_is_an_empty_cell(tmp_path):
     assert row.problem == "column id is empty, or has an Excel error such as #N/A"
 
 
-@pytest.mark.parametrize(
-    ("key", "number"),
-    [("123456789012345", 123456789012345), ("52.25", 52.25)],
-    ids=["digits", "decimal"],
-)
-def test_finds_a_key_in_a_number(tmp_path, key, number):
-    write_xlsx(tmp_path / "x.xlsx", table(["id", "x"], [52, number]))
+def test_finds_a_key_of_digits_in_a_number(tmp_path):
+    write_xlsx(tmp_path / "x.xlsx", table(["id", "x"], [52, 123456789012345]))
     with pytest.raises(InputError) as caught:
         read_input(
-            str(tmp_path / "x.xlsx"), column="id", has_secret=lambda data: key.encode() in data
+            str(tmp_path / "x.xlsx"),
+            column="id",
+            has_secret=lambda data: b"123456789012345" in data,
         )
     assert str(caught.value) == (
         f"Cannot read {tmp_path}/x.xlsx: row 2 contains the API key. Remove the key"

@@ -169,14 +169,9 @@ def read_input(
 
 
 def _numbers(batch: list[RowFields]) -> bytes:
-    """Return the texts of all cells that are numbers."""
+    """Return the digits of all cells that are whole numbers."""
     return "\n".join(
-        [
-            str(cell)
-            for _, cells, _, _, _ in batch
-            for cell in cells
-            if isinstance(cell, int | float)
-        ]
+        [str(cell) for _, cells, _, _, _ in batch for cell in cells if type(cell) is int]
     ).encode()
 
 

@@ -4,7 +4,7 @@ import csv
 import re
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice, takewhile
+from itertools import chain, islice
 from typing import Final
 
 from . import messages
@@ -253,14 +253,17 @@ class _Parser:
         Returns:
             The cells and the number of lines; None and 1 if the row cannot be read.
         """
-        lines = takewhile(
-            lambda line: len(line) <= MAX_LINE, self._next_lines(start, MAX_QUOTED_LINES)
-        )
-        reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
+        reader = csv.reader(self._csv_lines(start), delimiter=delimiter, strict=True)
         try:
             return next(reader), reader.line_num
         except (csv.Error, StopIteration):  # a quote is not closed, or the line is too long
             return None, 1
+
+    def _csv_lines(self, start: int) -> Iterator[str]:
+        for line in self._next_lines(start, MAX_QUOTED_LINES):
+            if len(line) > MAX_LINE:
+                return
+            yield line + "\n"
 
     def _next_lines(self, start: int, count: int) -> Iterator[str]:
         for i in range(start, start + count):
