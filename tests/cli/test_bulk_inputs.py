@@ -28,6 +28,28 @@ def test_a_message_quotes_no_part_of_a_key_in_file(vairosms, options):
         assert ran.err == ("Error: Cannot read list.csv: it contains the API key. Remove the key\n")
 
 
+def test_a_table_without_rows_is_not_run(vairosms, panel):
+    Path("list.csv").touch()
+    ran = vairosms("bulk", "list.csv", "-o", "out.csv", "--column", "id")
+    assert (ran.code, panel.requests) == (2, 0)
+    assert ran.err == ("Error: Cannot read list.csv: it has no rows, and so no column 'id'\n")
+    assert not Path("out.csv").exists()
+
+
+def test_an_unclosed_quote_hides_no_other_row(vairosms, panel):
+    Path("list.csv").write_text('id;ad\n9998;"abc\n61;x\n70;y\n9997;"def\n52;z\n')
+    ran = vairosms("bulk", "list.csv", "-o", "out.jsonl", "--column", "id")
+    assert ran.code == 1
+    assert set(panel.requests_by_id) == {61, 70, 52}
+    assert [row.error for row in read_out("out.jsonl")] == [
+        "VairoSMSInvalidIdError",
+        None,
+        None,
+        "VairoSMSInvalidIdError",
+        None,
+    ]
+
+
 def test_the_only_column_is_taken(vairosms):
     Path("list.csv").write_text("paket_id\n52\n61\n")
     assert vairosms("bulk", "list.csv", "-o", "out.csv").code == 0
