@@ -145,8 +145,8 @@ def test_empty_columns_and_rows_keep_their_place(tmp_path):
         pytest.param(True, NOT_AN_ID, id="boolean"),
         pytest.param(10**15, CHANGED, id="16 digits"),
         pytest.param(1234567890123456789, CHANGED, id="19 digits"),
-        pytest.param(None, "column id is empty", id="empty"),
-        pytest.param("  ", "column id is empty", id="spaces"),
+        pytest.param(None, "the id is missing: its cell is empty", id="empty"),
+        pytest.param("  ", "the id is missing: its cell is empty", id="spaces"),
     ],
 )
 def test_a_cell_that_is_no_id_is_a_problem(tmp_path, value, problem):

@@ -64,7 +64,7 @@ def read_text(lines: Iterator[str], column: str | None, skip_rows: int) -> Table
                 return _table(parser, delimiter, column, rows)
         parser.skip(1)
     name = column or "id"
-    return Table((name,), name, 0, iter(()))
+    return Table((name,), 0, iter(()))
 
 
 def _table(
@@ -83,9 +83,7 @@ def _table(
         columns = tuple(cells)
     else:
         columns = numbered(len(cells))
-    return Table(
-        columns, column or str(index + 1), index, _rows(parser, delimiter, index, len(cells))
-    )
+    return Table(columns, index, _rows(parser, delimiter, index, len(cells)))
 
 
 def _rows(parser: "_Parser", delimiter: str, index: int, width: int) -> Iterator[RawRow]:
@@ -109,7 +107,7 @@ def _may_have_moved(surplus: Sequence[str], delimiter: str, index: int) -> bool:
 
 
 def _list(parser: "_Parser") -> Table:
-    return Table(("id",), "id", 0, _list_rows(parser))
+    return Table(("id",), 0, _list_rows(parser))
 
 
 def _list_rows(parser: "_Parser") -> Iterator[RawRow]:

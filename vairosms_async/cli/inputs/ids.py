@@ -62,7 +62,7 @@ def parse_id(text: str) -> int | str:
         return messages.NOT_AN_ID
     # int() refuses texts of more than 4,300 digits.
     number = int(digits) if len(digits) <= len(str(MAX_ID)) else MAX_ID + 1
-    return number if number <= MAX_ID else messages.TOO_LARGE.format(max_id=MAX_ID)
+    return number if number <= MAX_ID else messages.TOO_LARGE
 
 
 def is_number(text: str) -> bool:
@@ -74,5 +74,4 @@ def _missing(table: Table, cells: Sequence[Cell]) -> str | None:
     """Return why a row has no text for an id. None: the row is blank."""
     if all(is_blank(cell) for cell in cells):
         return None
-    message = messages.EMPTY if table.index < len(cells) else messages.TOO_SHORT
-    return message.format(column=table.column)
+    return messages.EMPTY if table.index < len(cells) else messages.TOO_SHORT

@@ -61,7 +61,7 @@ def _table(rows: Iterator[RawRow], column: str | None, skip_rows: int) -> Table:
     below = dropwhile(lambda row: all(map(is_blank, row[1])), rows)
     first_rows = list(islice(below, SAMPLE))
     if not first_rows:
-        return Table((column or "",), column or "1", 0, iter(()))
+        return Table((column or "",), 0, iter(()))
     sample: list[SampleRow] = [(number, cells) for number, cells, _ in first_rows]
     index = find_id_column(column, sample)
     header = sample[0][1]
@@ -70,7 +70,7 @@ def _table(rows: Iterator[RawRow], column: str | None, skip_rows: int) -> Table:
         first_rows.pop(0)
     else:
         columns = numbered(len(header))
-    return Table(columns, column or str(index + 1), index, chain(first_rows, below))
+    return Table(columns, index, chain(first_rows, below))
 
 
 def _find_sheet(workbook: CalamineWorkbook, name: str | None) -> CalamineSheet:
