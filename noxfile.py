@@ -79,6 +79,13 @@ def typing(session: nox.Session) -> None:
 
 
 @nox.session
+def translations(session: nox.Session) -> None:
+    """Add new texts to the Turkish catalogue, and compile it."""
+    session.install(*SOURCE, "--group", "test")
+    session.run("python", "-m", "tests.project.catalogue")
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the site in build/docs."""
     session.install("--editable", ".[dask]", "--group", "docs")

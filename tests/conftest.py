@@ -45,9 +45,11 @@ if "stream_writer" not in inspect.getsource(aioresponses.core):
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove the environment variables that the client reads."""
+    """Remove the environment variables that the client reads. Let the command speak English."""
     for name in ("VAIROSMS_API_KEY", "VAIROSMS_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("VAIROSMS_LANG", "LANGUAGE"):  # the command changes LANGUAGE
+        monkeypatch.setenv(name, "en")
 
 
 @pytest.fixture

@@ -177,8 +177,8 @@ def test_more_cells_after_a_first_column_do_not_matter():
 def test_row_without_an_id_is_a_problem():
     data = b"ad;id\nx\ny;\nz;52\n"
     assert ids_and_problems(data, "id") == [
-        (2, "", "the row has no column id"),
-        (3, "", "column id is empty"),
+        (2, "", "the id is missing: the row is too short"),
+        (3, "", "the id is missing: its cell is empty"),
         (4, 52),
     ]
 

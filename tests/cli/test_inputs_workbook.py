@@ -145,8 +145,12 @@ def test_empty_columns_and_rows_keep_their_place(tmp_path):
         pytest.param(True, NOT_AN_ID, id="boolean"),
         pytest.param(10**15, CHANGED, id="16 digits"),
         pytest.param(1234567890123456789, CHANGED, id="19 digits"),
-        pytest.param(None, "column id is empty, or has an Excel error such as #N/A", id="empty"),
-        pytest.param("  ", "column id is empty", id="spaces"),
+        pytest.param(
+            None,
+            "the id is missing: its cell is empty, or has an Excel error such as #N/A",
+            id="empty",
+        ),
+        pytest.param("  ", "the id is missing: its cell is empty", id="spaces"),
     ],
 )
 def test_a_cell_that_is_no_id_is_a_problem(tmp_path, value, problem):
@@ -262,7 +266,7 @@ def test_an_error_of_excel_is_an_empty_cell(tmp_path):
         sheet.write(1, 1, "x")
     [row] = read_file(tmp_path / "x.xlsx", column="id")[1]
     assert (row.cells, row.id) == ((None, "x"), None)
-    assert row.problem == "column id is empty, or has an Excel error such as #N/A"
+    assert row.problem == "the id is missing: its cell is empty, or has an Excel error such as #N/A"
 
 
 def test_finds_a_key_of_digits_in_a_number(tmp_path):

@@ -23,8 +23,9 @@ from vairosms_async import (
     gonderim_to_dict,
 )
 from vairosms_async.cli import store as store_module
-from vairosms_async.cli.known import Known, StoreError, now, read_moment, record_columns
+from vairosms_async.cli.known import Known, now, read_moment, record_columns
 from vairosms_async.cli.store import Kind, Store
+from vairosms_async.cli.store_errors import StoreError
 
 PANEL = "https://panel.example/api"
 

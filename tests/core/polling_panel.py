@@ -23,7 +23,8 @@ class PollingPanel(SandboxPanel):
         """Add a pending packet that is final `final_after` seconds from now; None: never."""
         packet = example_packet(52) | {"id": gonderim_id, "paket_durum": 0}
         then = None if final_after is None else packet | {"paket_durum": paket_durum}
-        self.add_gonderim(packet, then=then, after=final_after or 0)
+        # A moment earlier, so that a poll after exactly this time finds it despite rounding.
+        self.add_gonderim(packet, then=then, after=max(0.0, (final_after or 0) - 0.001))
 
     def all_request_times(self):
         """Map each packet's id to the times of its requests, in seconds since the panel started."""

@@ -52,7 +52,7 @@ asyncio_default_fixture_loop_scope = function
 _VARYING = {
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([+-]\d\d:\d\d)?": "DATE",
     r"\b\d+(:\d\d){1,2}\b": "TIME",
-    r"[\d.,]+/s\b": "N/s",
+    r"[\d.,]+/sn?\b": "N/s",
     r"\bin \d+\.\d+s\b": "in N s",
 }
 

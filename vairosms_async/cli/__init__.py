@@ -4,7 +4,9 @@ The packages in `EXTRA` are the extra ``cli``.
 """
 
 import sys
+from gettext import gettext as _
 
+from .language import use_language
 from .streams import guard_streams
 
 EXTRA = frozenset(("aiolimiter", "click", "python_calamine", "rich", "xlsxwriter"))
@@ -13,6 +15,7 @@ EXTRA = frozenset(("aiolimiter", "click", "python_calamine", "rich", "xlsxwriter
 def main() -> int:
     """Run the command and return its exit code. Without the extra, print how to install it."""
     guard_streams()
+    use_language()
     try:
         from .app import run  # noqa: PLC0415 (the extra may be missing)
     except KeyboardInterrupt:  # `run` has its own signal handlers
@@ -20,7 +23,9 @@ def main() -> int:
     except ModuleNotFoundError as exc:
         if exc.name not in EXTRA:
             raise
-        advice = "pip install 'vairosms-async[cli]'"
-        print(f"vairosms: the command needs {exc.name}: {advice}", file=sys.stderr)  # noqa: T201
+        advice = _("the command needs {package}: {advice}").format(
+            package=exc.name, advice="pip install 'vairosms-async[cli]'"
+        )
+        print(f"vairosms: {advice}", file=sys.stderr)  # noqa: T201
         return 2
     return run()

@@ -5,6 +5,7 @@ import os
 import stat
 from array import array
 from contextlib import ExitStack
+from gettext import gettext as _
 from pathlib import Path
 
 import click
@@ -13,9 +14,9 @@ from attrs import define, field
 from vairosms_async import VairoSMSClient
 
 from .cluster import check_scheduler, on_cluster
-from .display import console, counted, grouped, show_summary
+from .display import console, counted, describe_known, grouped, show_summary
 from .inputs import Input, InputError, read_input
-from .known import StoreError
+from .language import reason_of
 from .lookups import LookUp, Lookups, Sink
 from .outputs import FORMATS, Format, OutputError, check_output, write_output
 from .progress import Progress
@@ -32,6 +33,7 @@ from .signals import (
     say,
 )
 from .store import Store, Summary
+from .store_errors import StoreError
 from .stream import Stream, is_stream
 
 
@@ -82,10 +84,10 @@ class Bulk:
         except (InputError, OutputError, StoreError) as exc:
             error = self._error(str(exc))
         except OSError as exc:
-            error = self._error(f"{exc.filename or self.out}: {exc.strerror}")
+            error = self._error(f"{exc.filename or self.out}: {reason_of(exc)}")
         if error.exit_code in {NOT_STARTED, KEY_REFUSED}:
             raise error
-        say(f"Error: {error.message}")
+        say(_("Error: {message}").format(message=error.message))
         self._say_how_to_continue()
         return error.exit_code
 
@@ -95,7 +97,7 @@ class Bulk:
     def _say_how_to_continue(self) -> None:
         self.signals.on_give_up = lambda: None
         if self.signals.received:
-            say("Interrupted.")
+            say(_("Interrupted."))
         if self._has_begun and self._store_path() is not None:
             done = self._settled + (self._lookups.saved if self._lookups else 0)
             say(
@@ -107,21 +109,23 @@ class Bulk:
                 )
             )
             if _is_on_disk(self.file):
-                say("Run the same command again to continue.")
+                say(_("Run the same command again to continue."))
             else:
                 say(
-                    "FILE was a pipe, not a file on disk. To continue, run the whole command line "
-                    "again, with the command that wrote the ids."
+                    _(
+                        "FILE was a pipe, not a file on disk. To continue, run the whole command "
+                        "line again, with the command that wrote the ids."
+                    )
                 )
 
     def _check_options(self) -> None:
         if self.wait_timeout is not None and not self.wait:
-            raise click.UsageError("--wait-timeout needs --wait")
+            raise click.UsageError(_("--wait-timeout needs --wait"))
         if self.rate is not None and self.scheduler is not None:
-            raise click.UsageError("--rate cannot be combined with --scheduler")
+            raise click.UsageError(_("--rate cannot be combined with --scheduler"))
         if self.offline and (self.fresh or self.wait or self.scheduler is not None):
             raise click.UsageError(
-                "--offline cannot be combined with --fresh, --wait or --scheduler"
+                _("--offline cannot be combined with --fresh, --wait or --scheduler")
             )
 
     def _run(self) -> int:
@@ -165,16 +169,21 @@ class Bulk:
 
     def _check_paths(self, store: Path | None) -> None:
         if not is_stream(self.out) and _is_same(self.file, self.out):
-            raise CommandError("OUT is FILE: name another OUT", NOT_STARTED)
+            raise CommandError(_("OUT is FILE: name another OUT"), NOT_STARTED)
         if store is None:
             if self.offline:
-                raise CommandError("--offline needs --store if OUT is no file", NOT_STARTED)
+                raise CommandError(_("--offline needs --store if OUT is no file"), NOT_STARTED)
             return
         if _is_same(self.file, str(store)) or _is_same(self.out, str(store)):
-            raise CommandError(f"{store} is FILE or OUT: name another --store", NOT_STARTED)
+            raise CommandError(
+                _("{store} is FILE or OUT: name another --store").format(store=store), NOT_STARTED
+            )
         if not store.exists():
             if self.offline:
-                raise CommandError(f"no store {store}: run without --offline first", NOT_STARTED)
+                raise CommandError(
+                    _("no store {store}: run without --offline first").format(store=store),
+                    NOT_STARTED,
+                )
             self._check_out_is_ours(None)  # before the store is created
 
     def _check_out_is_ours(self, store: Store | None) -> None:
@@ -183,8 +192,10 @@ class Bulk:
             return
         if store is None or not store.has_written(out):
             raise self._error(
-                f"{self.out} exists, and no run with this store has written its content. Name "
-                "another OUT, or replace it with --overwrite"
+                _(
+                    "{out} exists, and no run with this store has written its content. Name "
+                    "another OUT, or replace it with --overwrite"
+                ).format(out=self.out)
             )
 
     def _ids_to_ask(self, store: Store, rows: Input) -> "array[int]":
@@ -231,7 +242,11 @@ class Bulk:
         if self.scheduler is None:
             return client.iter_gonderimler
         if not self.quiet:
-            say(f"Looking up packets on a Dask cluster: {self.scheduler}")
+            say(
+                _("Looking up packets on a Dask cluster: {scheduler}").format(
+                    scheduler=self.scheduler
+                )
+            )
         return on_cluster(
             self.scheduler, max_concurrency=self.max_concurrency, timeout=self.timeout
         )
@@ -247,7 +262,9 @@ class Bulk:
             write_output(self.out, format_, rows, store.known, remember)
         except OutputError as exc:
             raise self._error(
-                f"{exc}. To write it later, run the same command with --offline"
+                _("{problem}. To write it later, run the same command with --offline").format(
+                    problem=exc
+                )
             ) from None
 
     def _finish(self, rows: Input, store: Store, progress: Progress) -> int:
@@ -265,7 +282,7 @@ class Bulk:
             if example := _example_of_failure(rows, store, summary):
                 notes.insert(0, example)
             if not is_stream(self.out):
-                notes.append(f"Results: {self.out}")
+                notes.append(_("Results: {out}").format(out=self.out))
             if self.offline:
                 title = counted(
                     rows.total, "Checked {number} row offline", "Checked {number} rows offline"
@@ -293,15 +310,15 @@ def _example_of_failure(rows: Input, store: Store, summary: Summary) -> str | No
     """Return the text of one failure if nothing but failures happened."""
     row = rows.first_bad_row
     if row is not None and not summary.packets:
-        return (
-            f"No row has a packet id. For example, row {row.line} has {row.text!r}: {row.problem}"
+        return _("No row has a packet id. For example, row {row} has {text!r}: {problem}").format(
+            row=row.line, text=row.text, problem=_(str(row.problem))
         )
     if summary.errors and not (summary.states or summary.unknown):
         examples = [
             kind.example for kind in summary.errors.values() if isinstance(kind.example, int)
         ]
         [known] = store.known(examples[:1]).values()
-        return f"No packet was found. For example: {known.error_message}"
+        return _("No packet was found. For example: {error}").format(error=describe_known(known))
     return None
 
 
@@ -311,7 +328,7 @@ def _format(out: str) -> Format:
         if ending == format_:
             return format_
     raise click.UsageError(
-        f"{printable(out)} must end in .jsonl, .csv or .xlsx, or be - for stdout"
+        _("{out} must end in .jsonl, .csv or .xlsx, or be - for stdout").format(out=printable(out))
     )
 
 

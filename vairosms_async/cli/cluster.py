@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, contextmanager
+from gettext import gettext as _
 from importlib import import_module
 
 from vairosms_async import GonderimResult
@@ -20,18 +21,26 @@ def check_scheduler(scheduler: str) -> None:
     """
     if scheduler != "local" and ":" not in scheduler:
         raise CommandError(
-            '--scheduler must be "local" or an address like tls://10.0.0.5:8786', NOT_STARTED
+            _('--scheduler must be "local" or an address like {example}').format(
+                example="tls://10.0.0.5:8786"
+            ),
+            NOT_STARTED,
         )
     try:
         import_module("vairosms_async.cluster")  # not above: it takes a second, and is an extra
     except ImportError:
         raise CommandError(
-            "--scheduler needs Dask: pip install 'vairosms-async[dask]'", NOT_STARTED
+            _("--scheduler needs Dask: {advice}").format(
+                advice="pip install 'vairosms-async[dask]'"
+            ),
+            NOT_STARTED,
         ) from None
     if proxy_for(base_url()):
         raise CommandError(
-            "--scheduler cannot be combined with HTTPS_PROXY, because the workers connect to the "
-            "panel directly: unset HTTPS_PROXY, or omit --scheduler",
+            _(
+                "--scheduler cannot be combined with HTTPS_PROXY, because the workers connect to "
+                "the panel directly: unset HTTPS_PROXY, or omit --scheduler"
+            ),
             NOT_STARTED,
         )
 

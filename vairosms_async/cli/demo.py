@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from gettext import gettext as _
 
 import click
 
@@ -10,24 +11,27 @@ from vairosms_async import VairoSMSClient
 from vairosms_async.sandbox import SandboxPanel
 
 from .display import console, counted, show_summary
+from .language import reason_of
 from .lookups import Lookups
 from .progress import Progress
+from .settings import Number, WholeNumber
 from .signals import ALL_FOUND, NOT_STARTED, SOME_FAILED, CommandError, Signals, say
 from .store import Store
 
 
 @click.command(
-    short_help="Try the command: no key, no network.",
-    epilog="\b\nExample:\n  vairosms demo --packets 5000",
+    short_help=_("Try the command: no key, no network."),
+    help=_("Look up packets of an embedded sandbox panel. This needs no key and no network."),
+    epilog="\b\n" + _("Example:") + "\n  vairosms demo --packets 5000",
 )
 @click.option(
-    "--packets", type=click.IntRange(min=1), default=1000, show_default=True,
-    help="Number of packets.",
+    "--packets", metavar=_("NUMBER"), type=WholeNumber(min=1), default=1000, show_default=True,
+    help=_("Number of packets."),
 )  # fmt: skip
-@click.option("--quiet", "-q", is_flag=True, help="Print no progress.")
+@click.option("--quiet", "-q", is_flag=True, help=_("Print no progress."))
 @click.pass_obj
 def demo(signals: Signals, packets: int, quiet: bool) -> int:
-    """Look up packets of an embedded sandbox panel. This needs no key and no network."""
+    """Look up packets of a sandbox panel in this process."""
     return signals.run(_demo(packets, quiet=quiet))
 
 
@@ -55,12 +59,12 @@ async def _demo(packets: int, *, quiet: bool) -> int:
             pace=progress.pace(packets),
         ),
         summary,
-        ["Next: vairosms sandbox, and vairosms bulk --help"],
+        [_("Next: {commands}").format(commands="vairosms sandbox, vairosms bulk --help")],
     )
     return SOME_FAILED if summary.errors else ALL_FOUND
 
 
-def _span(_: click.Context, param: click.Parameter, value: str) -> tuple[float, float]:
+def _span(_context: click.Context, param: click.Parameter, value: str) -> tuple[float, float]:
     """Parse a number of seconds, or the least and the most with a dash between them."""
     low, dash, high = value.partition("-")
     try:
@@ -68,37 +72,48 @@ def _span(_: click.Context, param: click.Parameter, value: str) -> tuple[float, 
     except ValueError:
         span = -1.0, -1.0
     if not 0 <= span[0] <= span[1] < float("inf"):
-        raise click.BadParameter(f"{value!r} is not like 0.2 or 0.05-0.3", param=param)
+        raise click.BadParameter(
+            _("{value!r} is not like 0.2 or 0.05-0.3").format(value=value), param=param
+        )
     return span
 
 
 @click.command(
-    short_help="Serve a panel for tests.",
-    epilog="\b\nExample:\n  vairosms sandbox --latency 0.05-0.3 --faults 0.02",
+    short_help=_("Serve a panel for tests."),
+    help=_(
+        "Serve a sandbox panel on this machine, for tests in any language.\n\n"
+        "About 80 % of its packets are finished, 5 % have failed and 15 % are in progress. A third "
+        "of the last never become final: wait for them with a timeout."
+    ),
+    epilog="\b\n" + _("Example:") + "\n  vairosms sandbox --latency 0.05-0.3 --faults 0.02",
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8052, show_default=True,
-    help="The port on loopback; 0: any free port.",
+    "--port", metavar=_("NUMBER"), type=WholeNumber(0, 65535), default=8052, show_default=True,
+    help=_("The port on loopback; 0: any free port."),
 )  # fmt: skip
 @click.option(
-    "--packets", type=click.IntRange(min=0), default=1000, show_default=True,
-    help="Number of generated packets, with ids from 1, beside the provider's examples 52 and 61.",
+    "--packets", metavar=_("NUMBER"), type=WholeNumber(min=0), default=1000, show_default=True,
+    help=_(
+        "Number of generated packets, with ids from 1, beside the provider's examples 52 and 61."
+    ),
 )  # fmt: skip
 @click.option(
-    "--latency", metavar="SECONDS", callback=_span, default="0", show_default=True,
-    help="Seconds before each answer, such as 0.2 or 0.05-0.3.",
+    "--latency", metavar=_("SECONDS"), callback=_span, default="0", show_default=True,
+    help=_("Seconds before each answer, such as 0.2 or 0.05-0.3."),
 )  # fmt: skip
 @click.option(
-    "--faults", type=click.FloatRange(0, 1), default=0.0, show_default=True,
-    help="Share of requests that fail with a temporary fault (5xx, 429, reset, truncated).",
+    "--faults", metavar=_("NUMBER"), type=Number(0, 1), default=0.0, show_default=True,
+    help=_("Share of requests that fail with a temporary fault (5xx, 429, reset, truncated)."),
 )  # fmt: skip
 @click.option(
-    "--rate-limit", type=click.IntRange(min=1),
-    help="Maximum number of requests per second; more get 429 with Retry-After. Default: no limit.",
+    "--rate-limit", metavar=_("NUMBER"), type=WholeNumber(min=1),
+    help=_(
+        "Maximum number of requests per second; more get 429 with Retry-After. Default: no limit."
+    ),
 )  # fmt: skip
 @click.option(
-    "--settle-time", type=click.FloatRange(min=0), default=60.0, show_default=True,
-    help="Seconds after the start until the last change of a packet.",
+    "--settle-time", metavar=_("SECONDS"), type=Number(min=0), default=60.0, show_default=True,
+    help=_("Seconds after the start until the last change of a packet."),
 )  # fmt: skip
 @click.pass_obj
 def sandbox(
@@ -112,11 +127,7 @@ def sandbox(
     rate_limit: int | None,
     settle_time: float,
 ) -> int:
-    """Serve a sandbox panel on this machine, for tests in any language.
-
-    About 80 % of its packets are finished, 5 % have failed and 15 % are in progress. A third of the
-    last never become final: wait for them with a timeout.
-    """
+    """Serve a sandbox panel until a signal arrives."""
     panel = SandboxPanel(
         port=port,
         packets=packets,
@@ -132,9 +143,9 @@ async def _serve(panel: SandboxPanel) -> int:
     try:
         await panel.start()
     except OSError as exc:
-        why = os.strerror(exc.errno) if exc.errno else str(exc)
         raise CommandError(
-            f"{why}: give another --port, or 0 for a free one", NOT_STARTED
+            _("{reason}: give another --port, or 0 for a free one").format(reason=reason_of(exc)),
+            NOT_STARTED,
         ) from None
     try:
         url, key = panel.base_url, panel.api_key
@@ -145,7 +156,7 @@ async def _serve(panel: SandboxPanel) -> int:
         curl = "curl.exe" if os.name == "nt" else "curl"  # PowerShell's curl is another program
         click.echo(f"{curl} '{url}/GonderimBilgisi/52?api_key={key}'")
         sys.stdout.flush()
-        say("Paste these lines into another terminal. Ctrl-C stops the panel.")
+        say(_("Paste these lines into another terminal. Ctrl-C stops the panel."))
         only_a_signal_ends_it: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         return await only_a_signal_ends_it
     finally:

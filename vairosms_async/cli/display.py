@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from gettext import gettext as _
+from gettext import ngettext, pgettext
 from typing import Final
 
 from rich import box
@@ -18,31 +20,32 @@ from vairosms_async import (
     VairoSMSTimeoutError,
 )
 
+from .known import Known
 from .signals import printable
 from .store import Kind, Summary
 
 _STATES: Final = {
-    PaketDurum.HATALI: "failed, nothing charged",
-    PaketDurum.DEVAM_EDIYOR: "in progress (still being sent, not final yet)",
-    PaketDurum.SONLANDI: "sent and finished",
+    PaketDurum.HATALI: _("failed, nothing charged"),
+    PaketDurum.DEVAM_EDIYOR: _("in progress (still being sent, not final yet)"),
+    PaketDurum.SONLANDI: _("sent and finished"),
 }
 _CODES: Final = {
-    "INVALID_SOURCE_ADDRESS": "sender title refused",
-    "MISSING_MESSAGE": "message missing",
-    "MESSAGE_TOO_LONG": "message too long",
-    "MISSING_DESTINATION_ADDRESS": "number missing",
-    "INVALID_DESTINATION_ADDRESS": "number not like 905399999999",
+    "INVALID_SOURCE_ADDRESS": _("sender title refused"),
+    "MISSING_MESSAGE": _("message missing"),
+    "MESSAGE_TOO_LONG": _("message too long"),
+    "MISSING_DESTINATION_ADDRESS": _("number missing"),
+    "INVALID_DESTINATION_ADDRESS": _("number not like 905399999999"),
 }
 ERRORS: Final = {
-    "VairoSMSInvalidIdError": "Not a packet id (a whole number from 1)",
-    "VairoSMSConnectionError": "No connection to the panel",
-    "VairoSMSTimeoutError": "No answer in time",
-    "VairoSMSResponseError": "Not an answer of the panel",
-    "VairoSMSAPIError": "Request refused by the panel",
-    "VairoSMSAuthError": "API key refused",
-    "VairoSMSNotFoundError": "Packet not found",
-    "VairoSMSRateLimitError": "Too many requests",
-    "VairoSMSServerError": "Panel out of order",
+    "VairoSMSInvalidIdError": _("Not a packet id (a whole number from 1)"),
+    "VairoSMSConnectionError": _("No connection to the panel"),
+    "VairoSMSTimeoutError": _("No answer in time"),
+    "VairoSMSResponseError": _("Not an answer of the panel"),
+    "VairoSMSAPIError": _("Request refused by the panel"),
+    "VairoSMSAuthError": _("API key refused"),
+    "VairoSMSNotFoundError": _("Packet not found"),
+    "VairoSMSRateLimitError": _("Too many requests"),
+    "VairoSMSServerError": _("Panel out of order"),
 }
 """By the class name of an error, what a person reads. Files keep the class name."""
 
@@ -100,21 +103,21 @@ def show_summary(
     colours = {durum.name: colour for durum, colour in _COLOURS.items()}
     states = {durum.name: Kind(count) for durum, count in summary.states.items()}
     if summary.unknown:
-        states["not looked up"] = Kind(summary.unknown)
+        states[_("not looked up")] = Kind(summary.unknown)
     _show_bars(out, states, total, colours)
     errors = {ERRORS.get(name, name): kind for name, kind in summary.errors.items()}
     if bad_rows:
-        errors["rows without a packet id"] = Kind(
-            bad_rows, None if bad_line is None else f"line {bad_line}"
+        errors[_("rows without a packet id")] = Kind(
+            bad_rows, None if bad_line is None else _("line {line}").format(line=bad_line)
         )
-    for heading, kinds in (("HATALI, by reason", summary.reasons), ("Errors", errors)):
+    for heading, kinds in ((_("HATALI, by reason"), summary.reasons), (_("Errors"), errors)):
         if kinds:
             out.print(heading)
             shown = {name: kinds[name] for name in list(kinds)[:_MOST_FREQUENT]}
             _show_bars(out, shown, total, dict.fromkeys(shown, "red"))
             if rest := len(kinds) - len(shown):
-                out.print(f"  and {rest} more kinds")
-    out.print(f"Credits charged: {summary.kredi_toplam:,}")
+                out.print("  " + counted(rest, "and {number} more kind", "and {number} more kinds"))
+    out.print(_("Credits charged: {number}").format(number=grouped(summary.kredi_toplam)))
     for note in notes:
         print_line(out, Text(printable(note)))
 
@@ -124,12 +127,16 @@ def _show_bars(
 ) -> None:
     full = "█" if out.encoding.startswith("utf") else "#"
     label_width = max(map(len, kinds), default=0)
-    count_width = max((len(f"{kind.count:,}") for kind in kinds.values()), default=0)
+    count_width = max((len(grouped(kind.count)) for kind in kinds.values()), default=0)
     for name, kind in kinds.items():
         label = printable(name)
         share = kind.count / total
-        line = Text(f"  {label:<{label_width}} {kind.count:>{count_width},} {share:>6.1%}")
-        example = "" if kind.example is None else f" e.g. {kind.example}"
+        line = Text(
+            f"  {label:<{label_width}} {grouped(kind.count):>{count_width}} {_percent(share):>6}"
+        )
+        example = ""
+        if kind.example is not None:
+            example = " " + _("e.g. {example}").format(example=kind.example)
         room = min(30, out.width - 2 - len(line) - len(example))
         if room >= 5:
             bar = full * max(round(share * room), 1)
@@ -146,8 +153,8 @@ def show_packets(out: Console, results: Iterable[GonderimResult]) -> None:
     table.add_column("Gönderim", no_wrap=True)
     table.add_column("Başlık", no_wrap=True)
     table.add_column("Durum")
-    table.add_column("Size", no_wrap=True)
-    table.add_column("Created, ends", no_wrap=True)
+    table.add_column(_("Size"), no_wrap=True)
+    table.add_column(_("Created, ends"), no_wrap=True)
     failed: list[GonderimResult] = []
     for result in results:
         if (gonderim := result.gonderim) is None:
@@ -176,10 +183,10 @@ def _fields(gonderim: Gonderim) -> Table:
     grid.add_row("Gönderim", str(gonderim.id))
     grid.add_row("Başlık", Text(printable(gonderim.sms_baslik or "")))
     grid.add_row("Durum", _state(gonderim, "\n", "\n"))
-    grid.add_row("Numbers", grouped(gonderim.numara_toplam))
-    grid.add_row("Credits", grouped(gonderim.kredi_toplam))
-    grid.add_row("Created", _when(gonderim.created_at))
-    grid.add_row("Ends", _when(gonderim.sonlanma_zamani))
+    grid.add_row(_("Numbers"), grouped(gonderim.numara_toplam))
+    grid.add_row(_("Credits"), grouped(gonderim.kredi_toplam))
+    grid.add_row(_("Created"), _when(gonderim.created_at))
+    grid.add_row(_("Ends"), _when(gonderim.sonlanma_zamani))
     return grid
 
 
@@ -196,20 +203,21 @@ def show_change(out: Console, result: GonderimResult) -> None:
 
 def _state(gonderim: Gonderim, after_name: str = ": ", between: str = ", ") -> Text:
     durum = gonderim.paket_durum
-    words = _STATES.get(durum, "a state that this version does not know")
+    words = _STATES.get(durum, _("a state that this version does not know"))
     text = Text.assemble((durum.name, _COLOURS.get(durum, "")), f"{after_name}{words}")
     if durum == PaketDurum.HATALI:
         text.append(between)
         text.append(_reason(gonderim), style="red")
     if gonderim.ileri_tarih is not None and not gonderim.is_final:
-        text.append(f"{between}scheduled for {_when(gonderim.ileri_tarih)}")
+        scheduled = _("scheduled for {time}").format(time=_when(gonderim.ileri_tarih))
+        text.append(f"{between}{scheduled}")
     return text
 
 
 def _reason(gonderim: Gonderim) -> str:
     """Return why a packet has failed."""
     if gonderim.log is None or not gonderim.log.mesaj:
-        return "no reason given"
+        return _("no reason given")
     code = gonderim.log.hata_kodu
     if code is None:
         return printable(gonderim.log.mesaj)
@@ -219,15 +227,22 @@ def _reason(gonderim: Gonderim) -> str:
 def describe_error(result: GonderimResult) -> str:
     """Return what a person reads about a failed lookup."""
     error = result.error
-    id, kind = printable(result.id), ERRORS.get(type(error).__name__, "Lookup failed")
+    id, kind = printable(result.id), ERRORS.get(type(error).__name__, _("Lookup failed"))
     if isinstance(error, VairoSMSInvalidIdError):
         return f"{id}: {kind}"
     if isinstance(error, VairoSMSTimeoutError) and (error.last or error.last_error):
-        kind = "Not final in time"
+        kind = _("Not final in time")
     details = str(error).removeprefix(f"gonderim {result.id}: ")
     if isinstance(error, VairoSMSAPIError) and error.aciklama:
         details = error.aciklama
     return f"{id}: {kind} ({printable(' '.join(details.split()))})"
+
+
+def describe_known(known: Known) -> str:
+    """Return what a person reads about a failed lookup that the store knows."""
+    kind = ERRORS.get(known.error or "", _("Lookup failed"))
+    details = (known.error_message or "").removeprefix(f"gonderim {known.id}: ")
+    return f"{known.id}: {kind} ({details})"
 
 
 def _when(moment: datetime | None) -> str:
@@ -235,10 +250,18 @@ def _when(moment: datetime | None) -> str:
 
 
 def counted(number: int | None, one: str, many: str, **values: str) -> str:
-    """Fill in a sentence: `one` if its ``{number}`` is 1, otherwise `many`."""
-    return (one if number == 1 else many).format(number=grouped(number), **values)
+    """Translate and fill in a sentence: `one` if its ``{number}`` is 1, otherwise `many`."""
+    sentence = ngettext(one, many, 0 if number is None else number)
+    return sentence.format(number=grouped(number), **values)
 
 
 def grouped(number: int | None) -> str:
     """Write a number with its thousands separated, or a question mark."""
-    return "?" if number is None else f"{number:,}"
+    if number is None:
+        return "?"
+    return f"{number:,}".replace(",", pgettext("between thousands", ","))
+
+
+def _percent(share: float) -> str:
+    digits = f"{100 * share:.1f}".replace(".", pgettext("before decimals", "."))
+    return _("{number}%").format(number=digits)

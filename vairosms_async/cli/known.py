@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
+from gettext import gettext as _
 from typing import Any, Final, NamedTuple, cast
 
 from vairosms_async import (
@@ -16,11 +17,9 @@ from vairosms_async import (
     gonderim_to_dict,
 )
 
+from .store_errors import StoreError
+
 _ZERO_DATE = "0000-00-00 00:00:00"
-
-
-class StoreError(Exception):
-    """The store cannot be used. The message is one line that says why and what to do."""
 
 
 class Known(NamedTuple):
@@ -93,7 +92,9 @@ class Known(NamedTuple):
         except VairoSMSResponseError as exc:
             raise self._damaged(exc) from None
         if gonderim.unreadable and self.unreadable is None:
-            raise self._damaged(f"{', '.join(gonderim.unreadable)} cannot be read")
+            raise self._damaged(
+                _("{fields} cannot be read").format(fields=", ".join(gonderim.unreadable))
+            )
         return gonderim
 
     @property
@@ -115,7 +116,9 @@ class Known(NamedTuple):
             raise self._damaged(exc) from None
 
     def _damaged(self, reason: object) -> StoreError:
-        return StoreError(f"packet {self.id} in the store is damaged: {reason}")
+        return StoreError(
+            _("packet {id} in the store is damaged: {reason}").format(id=self.id, reason=reason)
+        )
 
 
 COLUMNS: Final = Known._fields
@@ -179,7 +182,7 @@ def error_row(result: GonderimResult) -> tuple[int, str, str]:
 def hata_kodu(mesaj: object) -> str:
     """Return the panel's error code in the ``mesaj`` of a log, for the summary."""
     code = GonderimLog(mesaj=mesaj).hata_kodu if isinstance(mesaj, str) else None
-    return code or "no reason given"
+    return code or _("no reason given")
 
 
 @lru_cache(maxsize=64)  # the answers of a second share one moment
@@ -192,7 +195,7 @@ def read_moment(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except (TypeError, ValueError) as exc:
-        raise StoreError(f"a time in the store is damaged: {exc}") from None
+        raise StoreError(_("a time in the store is damaged: {reason}").format(reason=exc)) from None
 
 
 def _fits(number: int | None) -> bool:

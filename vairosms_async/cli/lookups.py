@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing, suppress
+from gettext import gettext as _
 from typing import Any, Final, Protocol
 
 from attrs import define, field
@@ -23,7 +24,7 @@ from vairosms_async import (
     VairoSMSTimeoutError,
 )
 
-from .display import describe_error
+from .display import counted, describe_error
 from .signals import STOPPED, CommandError
 
 Ids = Iterable[int] | AsyncIterable[int]
@@ -177,16 +178,18 @@ class Lookups:
         elif not _is_about_one_packet(error):
             self._failures_in_a_row += 1
             if self._failures_in_a_row == self.max_failures:
-                hint = (
-                    "Check VAIROSMS_BASE_URL. "
-                    if isinstance(error, VairoSMSNotFoundError | VairoSMSResponseError)
-                    else ""
-                )
-                raise CommandError(
-                    f"stopped: {self.max_failures} lookups in a row failed and none found its "
-                    f"packet (--max-failures). {hint}The last: {describe_error(result)}",
-                    STOPPED,
-                )
+                sentences = [
+                    counted(
+                        self.max_failures,
+                        "stopped: {number} lookup failed and found no packet (--max-failures).",
+                        "stopped: {number} lookups in a row failed and none found its packet "
+                        "(--max-failures).",
+                    )
+                ]
+                if isinstance(error, VairoSMSNotFoundError | VairoSMSResponseError):
+                    sentences.append(_("Check VAIROSMS_BASE_URL."))
+                sentences.append(_("The last: {error}").format(error=describe_error(result)))
+                raise CommandError(" ".join(sentences), STOPPED)
 
 
 def _is_about_one_packet(error: VairoSMSError) -> bool:

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from gettext import gettext as _
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -18,9 +19,9 @@ from yarl import URL
 
 from vairosms_async import ClientStats, VairoSMSClient
 
-from .display import counted, is_terminal, print_line
+from .display import counted, grouped, is_terminal, print_line
 from .lookups import Lookups
-from .signals import printable, say, suspendable
+from .signals import printable, suspendable, warn
 
 _LINE_EVERY: Final = 5.0
 """Minimum number of seconds between two lines, and seconds until silence is reported."""
@@ -102,7 +103,7 @@ class Progress:
     def pace(self, answered: int) -> str:
         """Return how long the run has taken and how fast it was, such as ``0:12, 350/s``."""
         seconds = max(time.monotonic() - self._began, 1e-3)
-        return f"{_duration(seconds)}, {answered / seconds:,.0f}/s"
+        return f"{_duration(seconds)}, {_per_second(answered / seconds)}"
 
     def _start(self) -> None:
         # A new one each time: the old one would erase what the shell has printed in between.
@@ -123,23 +124,27 @@ class Progress:
 
     def _done(self, lookups: Lookups) -> str:
         if lookups.waiting:
-            return f"{lookups.waiting:,} of {self._total:,} not final yet"
+            return _("{number} of {total} not final yet").format(
+                number=grouped(lookups.waiting), total=grouped(self._total)
+            )
         (then, before), (now, done) = self._samples[0], self._samples[-1]
         rate = (done - before) / (now - then) if now > then else 0.0
+        counts = f"{grouped(done)}/{grouped(self._total)}"
         if rate > 0 and done < self._total:
-            left = _duration((self._total - done) / rate)
-            return f"{done:,}/{self._total:,}, {rate:,.0f}/s, {left} left"
-        return f"{done:,}/{self._total:,}, {rate:,.0f}/s"
+            left = _("{duration} left").format(duration=_duration((self._total - done) / rate))
+            return f"{counts}, {_per_second(rate)}, {left}"
+        return f"{counts}, {_per_second(rate)}"
 
     def _counts(self, lookups: Lookups) -> str:
-        counts = [f"{durum.name} {count:,}" for durum, count in lookups.states.most_common()]
-        counts.append(f"errors {lookups.failed:,}")
+        counts = [f"{durum.name} {grouped(n)}" for durum, n in lookups.states.most_common()]
+        counts.append(_("errors {number}").format(number=grouped(lookups.failed)))
         if self.stats is not None and (stats := self.stats()).requests:
             if stats.retries:
-                counts.append(f"retries {stats.retries:,}")
-            counts.append(f"limit {stats.limit:,.0f}" if stats.limit >= 1 else "limit below 1")
+                counts.append(_("retries {number}").format(number=grouped(stats.retries)))
+            limit = _("limit {number}").format(number=grouped(round(stats.limit)))
+            counts.append(limit if stats.limit >= 1 else _("limit below 1"))
             if stats.paused >= 1:
-                counts.append(f"paused {_duration(stats.paused)}")
+                counts.append(_("paused {duration}").format(duration=_duration(stats.paused)))
         return ", ".join(counts)
 
     def _bar(self, lookups: Lookups) -> RenderableType:
@@ -172,7 +177,12 @@ class _Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if getattr(record, "vairosms_event", None) != "key_refused":
-            self._warn(record.getMessage())
+            text = _(str(record.msg))
+            self._warn(text % record.args if record.args else text)
+
+
+def _per_second(rate: float) -> str:
+    return _("{number}/s").format(number=grouped(round(rate)))
 
 
 def _duration(seconds: float) -> str:
@@ -184,7 +194,7 @@ def _duration(seconds: float) -> str:
 @asynccontextmanager
 async def trouble_reported(client: VairoSMSClient) -> AsyncGenerator[None]:
     """Say on stderr why no answer arrives: the warnings of the library, and a silent panel."""
-    with _library_warnings(lambda text: say(f"warning: {text}")):
+    with _library_warnings(warn):
         task = asyncio.create_task(_report_silence(client))
         try:
             yield
@@ -207,4 +217,4 @@ async def _report_silence(client: VairoSMSClient) -> None:
         silent_since += stats.paused - paused
         requests, paused = stats.requests, stats.paused
     host = URL(client.base_url).host_port_subcomponent
-    say(f"warning: {host} has not answered for 5 s. The command continues to wait.")
+    warn(_("{host} has not answered for 5 s. The command continues to wait.").format(host=host))

@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from gettext import gettext as _
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,8 @@ from yarl import URL
 
 from vairosms_async import VairoSMSClient
 
-from .signals import NOT_STARTED, CommandError, say
+from .language import reason_of, to_translate
+from .signals import NOT_STARTED, CommandError, warn
 
 Option = Callable[[Callable[..., int]], Callable[..., int]]
 """What adds a parameter to a command."""
@@ -27,37 +29,55 @@ MAX_KEY_FILE = 10_000
 
 _QUOTES: Final = tuple("\"'`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}")
 
-NO_KEY = "no API key: set VAIROSMS_API_KEY, or name a file that holds it with --api-key-file"
+NO_KEY = _("no API key: set VAIROSMS_API_KEY, or name a file that holds it with --api-key-file")
+
+LIBRARY_PROBLEMS: Final = (
+    to_translate("contains whitespace or an invisible character"),
+    to_translate("is not a valid URL, or has a query or a fragment"),
+    to_translate("must be a URL like https://vairosms.com/Panel/api/v1"),
+    to_translate("must not contain a user or a password"),
+    to_translate("is an http:// URL of a host that is not loopback: the key would be unencrypted"),
+)
+"""What the library says about a setting, after the setting's name."""
 
 _MIN_SEARCHED_KEY = 8
 
 
-ABOUT_THE_KEY: Final = (
+ABOUT_THE_KEY: Final = _(
     "The API key comes from the environment variable VAIROSMS_API_KEY or from --api-key-file, "
     "never from an argument, which other users could see. VAIROSMS_BASE_URL names another panel, "
     "such as that of vairosms sandbox. HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE work as in curl."
 )
 
 
-class _Seconds(click.FloatRange):
-    """A finite number above 0. Python reads nan and inf as floats, too."""
+class WholeNumber(click.IntRange):
+    """A whole number in a range."""
+
+    name = _("whole number")
+
+
+class Number(click.FloatRange):
+    """A finite number in a range. Python reads nan and inf as floats, too."""
+
+    name = _("number")
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
+        """Convert an argument."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
+            self.fail(_("{value} is not a finite number.").format(value=value), param, ctx)
         return number
 
 
-SECONDS: Final = _Seconds(min=0, min_open=True)
+SECONDS: Final = Number(min=0, min_open=True)
 
 api_key_file_option: Option = click.option(
     "--api-key-file",
-    metavar="PATH",
+    metavar=_("PATH"),
     type=click.Path(dir_okay=False),
-    help="A file that contains the API key. Default: the environment variable VAIROSMS_API_KEY.",
+    help=_("A file that contains the API key. Default: the environment variable VAIROSMS_API_KEY."),
 )
 
 
@@ -75,7 +95,8 @@ def check_settings(api_key_file: str | None) -> None:
         os.environ["VAIROSMS_API_KEY"] = _read_key(api_key_file)
     if not os.environ.get("VAIROSMS_API_KEY"):
         raise CommandError(
-            f"{api_key_file} holds no API key" if api_key_file else NO_KEY, NOT_STARTED
+            _("{file} holds no API key").format(file=api_key_file) if api_key_file else NO_KEY,
+            NOT_STARTED,
         )
     _check_spelling_of_key(api_key_file or "VAIROSMS_API_KEY")
     _client(api_key_file)
@@ -85,7 +106,11 @@ def check_settings(api_key_file: str | None) -> None:
         return
     mode = Path(api_key_file).stat().st_mode
     if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        say(f"warning: others on this machine can read the API key in {api_key_file}: chmod 600 it")
+        warn(
+            _("others on this machine can read the API key in {file}: chmod 600 it").format(
+                file=api_key_file
+            )
+        )
 
 
 def contains_key(data: bytes) -> bool:
@@ -98,11 +123,17 @@ def _check_spelling_of_key(source: str) -> None:
     """Warn about a key as a shell or an .env file writes it. The warning does not contain it."""
     key = os.environ["VAIROSMS_API_KEY"].strip()
     if "VAIROSMS_API_KEY=" in key:
-        say(
-            f"warning: the API key in {source} contains VAIROSMS_API_KEY=. Keep only the key itself"
+        warn(
+            _(
+                "the API key in {source} contains VAIROSMS_API_KEY=. Keep only the key itself"
+            ).format(source=source)
         )
     if key.startswith(_QUOTES) or key.endswith(_QUOTES):
-        say(f"warning: the API key in {source} is in quotes. Keep only the key itself")
+        warn(
+            _("the API key in {source} is in quotes. Keep only the key itself").format(
+                source=source
+            )
+        )
 
 
 def _check_certificate_file() -> None:
@@ -112,7 +143,11 @@ def _check_certificate_file() -> None:
         try:
             Path(path).open("rb").close()
         except OSError as exc:
-            say(f"warning: SSL_CERT_FILE names {path}, which cannot be read: {exc.strerror}")
+            warn(
+                _("SSL_CERT_FILE names {file}, which cannot be read: {reason}").format(
+                    file=path, reason=reason_of(exc)
+                )
+            )
 
 
 def _read_key(path: str) -> str:
@@ -120,9 +155,11 @@ def _read_key(path: str) -> str:
         with Path(path).open(encoding="utf-8-sig") as file:
             return file.read(MAX_KEY_FILE).strip()
     except OSError as exc:
-        raise CommandError(f"{path}: {exc.strerror}", NOT_STARTED) from None
+        raise CommandError(f"{path}: {reason_of(exc)}", NOT_STARTED) from None
     except UnicodeDecodeError:
-        raise CommandError(f"{path} holds no API key: it is not UTF-8 text", NOT_STARTED) from None
+        raise CommandError(
+            _("{file} holds no API key: it is not UTF-8 text").format(file=path), NOT_STARTED
+        ) from None
 
 
 @asynccontextmanager
@@ -192,7 +229,10 @@ def proxy_for(url: str) -> str | None:
         usable = False
     if not usable:
         # The message does not contain it, because it may contain a password.
-        raise CommandError("HTTPS_PROXY must be like http://proxy.example:3128", NOT_STARTED)
+        raise CommandError(
+            _("HTTPS_PROXY must be like {example}").format(example="http://proxy.example:3128"),
+            NOT_STARTED,
+        )
     return proxy
 
 
@@ -216,7 +256,7 @@ def _client(api_key_file: str | None = None, **options: Any) -> VairoSMSClient:
         # The setting comes from a file or from the environment, and not from an argument.
         name = {"api_key": api_key_file or "VAIROSMS_API_KEY", "base_url": "VAIROSMS_BASE_URL"}
         setting, problem = getattr(exc, "setting", ""), getattr(exc, "problem", f"{exc}")
-    raise CommandError(f"{name.get(setting, '')} {problem}".strip(), NOT_STARTED)
+    raise CommandError(f"{name.get(setting, '')} {_(problem)}".strip(), NOT_STARTED)
 
 
 def base_url() -> str:

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
+from gettext import gettext as _
 from textwrap import fill
 from threading import Thread, Timer
 from types import FrameType
@@ -15,6 +16,7 @@ import click
 
 from vairosms_async import VairoSMSAuthError
 
+from .language import reason_of
 from .streams import can_write
 
 ALL_FOUND: Final = 0
@@ -44,6 +46,11 @@ def say(text: str) -> None:
         width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
         line = fill(line, width, break_on_hyphens=False)
     click.echo(line, err=True)
+
+
+def warn(text: str) -> None:
+    """Print a warning on stderr."""
+    say(_("warning: {message}").format(message=text))
 
 
 class Signals:
@@ -106,14 +113,16 @@ class Signals:
             return asyncio.run(run_until_signal())
         except VairoSMSAuthError as exc:
             raise CommandError(
-                "the panel refused the API key. Check VAIROSMS_API_KEY or the file of "
-                f"--api-key-file. The panel's answer: {exc.aciklama or exc.status}",
+                _(
+                    "the panel refused the API key. Check VAIROSMS_API_KEY or the file of "
+                    "--api-key-file. The panel's answer: {answer}"
+                ).format(answer=exc.aciklama or exc.status),
                 KEY_REFUSED,
             ) from None
         except OSError as exc:
-            raise CommandError(exc.strerror or str(exc), STOPPED) from None
+            raise CommandError(reason_of(exc), STOPPED) from None
 
-    def _handle(self, number: int, _: FrameType | None) -> None:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.received:
             self._leave(128 + number)
         self.received = number

@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from gettext import gettext as _
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Self
@@ -23,12 +24,13 @@ from vairosms_async import GonderimResult, PaketDurum
 from .known import (
     COLUMNS,
     Known,
-    StoreError,
     error_row,
     hata_kodu,
     now,
     record_columns,
 )
+from .language import reason_of
+from .store_errors import NOT_A_STORE, StoreError, reason_of_sqlite
 
 _APPLICATION_ID = 0x7661_6972
 _VERSIONS: tuple[tuple[str, ...], ...] = (
@@ -61,22 +63,6 @@ _SAVE_ERROR = """
 """
 _NOT_SUPPORTED = {errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}
 """What network mounts answer to an operation that they do not have."""
-
-_NO_LOCKS = "SQLite cannot lock files there: put --store on a local disk"
-_REASONS: Mapping[int, str] = {
-    sqlite3.SQLITE_BUSY: "another run or program is using it. If not, SQLite cannot lock files "
-    "there: put --store on a local disk",
-    sqlite3.SQLITE_NOTADB: "not a store of vairosms: name another --store",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged: restore it, or delete it to ask for all packets",
-    sqlite3.SQLITE_FULL: "No space left on device",
-    sqlite3.SQLITE_IOERR: "the disk cannot be read or written: is it full, or disconnected?",
-    sqlite3.SQLITE_PERM: _NO_LOCKS,
-    sqlite3.SQLITE_IOERR_LOCK: _NO_LOCKS,
-    sqlite3.SQLITE_IOERR_RDLOCK: _NO_LOCKS,
-    sqlite3.SQLITE_IOERR_UNLOCK: _NO_LOCKS,
-    sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK: _NO_LOCKS,
-}
-"""By SQLite's error code, why the store cannot be used and what to do."""
 
 
 @frozen
@@ -128,7 +114,7 @@ class Store:
         try:
             can_sync = path is not None and _can_sync(path)
         except OSError as exc:
-            raise StoreError(f"{path}: {exc.strerror}") from None
+            raise StoreError(f"{path}: {reason_of(exc)}") from None
         with self._errors():
             self._db = sqlite3.connect(
                 "" if path is None else path.absolute(),  # not the name :memory:
@@ -271,11 +257,10 @@ class Store:
         [[version]] = self._db.execute("PRAGMA user_version")
         [[tables]] = self._db.execute("SELECT count(*) FROM sqlite_master")
         if application_id != _APPLICATION_ID and (application_id or version or tables):
-            raise StoreError(f"{self.path}: {_REASONS[sqlite3.SQLITE_NOTADB]}")
+            raise StoreError(f"{self.path}: {NOT_A_STORE}")
         if version > len(_VERSIONS):
-            raise StoreError(
-                f"{self.path}: a newer vairosms has written this store: update vairosms-async"
-            )
+            advice = _("a newer vairosms has written this store: update vairosms-async")
+            raise StoreError(f"{self.path}: {advice}")
         for statements in _VERSIONS[version:]:
             for statement in statements:
                 self._db.execute(statement)
@@ -285,10 +270,11 @@ class Store:
         if row is None and base_url is not None:
             self._db.execute("INSERT INTO panel VALUES (?)", (base_url,))
         elif row is not None and base_url not in (None, row[0]):
-            raise StoreError(
-                f"{self.path}: the store of another panel, {row[0]}: name another --store, or "
-                "check VAIROSMS_BASE_URL"
-            )
+            advice = _(
+                "the store of another panel, {url}: name another --store, or check "
+                "VAIROSMS_BASE_URL"
+            ).format(url=row[0])
+            raise StoreError(f"{self.path}: {advice}")
         self._db.execute("COMMIT")
         self._db.execute("PRAGMA journal_mode = DELETE")
         self._db.execute("CREATE TEMP TABLE wanted (id INTEGER PRIMARY KEY)")
@@ -302,9 +288,7 @@ class Store:
         try:
             yield
         except sqlite3.Error as exc:
-            code = getattr(exc, "sqlite_errorcode", 0)
-            reason = _REASONS.get(code) or _REASONS.get(code & 0xFF) or exc
-            raise StoreError(f"{self.path}: {reason}") from None
+            raise StoreError(f"{self.path}: {reason_of_sqlite(exc)}") from None
 
     @contextmanager
     def _transaction(self) -> Generator[None]:

@@ -6,7 +6,10 @@ import io
 import os
 import select
 import sys
+from gettext import gettext as _
 from typing import Any, Final, TextIO
+
+from .language import reason_of
 
 _PATIENCE: Final = 1.0
 """Seconds that a message waits for the reader of a full pipe."""
@@ -139,7 +142,7 @@ def can_write(file: int | io.RawIOBase, timeout: float | None) -> bool:
 def write_error(failure: OSError) -> StdoutError:
     """Return the error for a failed write to stdout. Its message is the reason."""
     if failure.errno in _UNREAD:
-        return ReaderLeftError("nobody reads it any more")
+        return ReaderLeftError(_("nobody reads it any more"))
     if failure.errno == errno.EBADF:
-        return StdoutError("it is closed")
-    return StdoutError(failure.strerror or str(failure))
+        return StdoutError(_("it is closed"))
+    return StdoutError(reason_of(failure))

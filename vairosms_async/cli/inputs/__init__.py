@@ -12,6 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from vairosms_async.cli.language import reason_of
+
 from . import messages
 from .csv import read_text
 from .ids import read_rows
@@ -97,7 +99,7 @@ class Input:
                 self._spool.flush()
             except OSError as exc:
                 raise InputError(
-                    messages.NO_ROOM.format(folder=tempfile.gettempdir(), error=exc.strerror)
+                    messages.NO_ROOM.format(folder=tempfile.gettempdir(), error=reason_of(exc))
                 ) from None
         return width
 
@@ -158,7 +160,7 @@ def read_input(
                 table = read_text(decode_lines(head, stream, encoding), column, skip_rows)
             return Input(table, is_typed=is_workbook, has_secret=has_secret)
     except OSError as exc:
-        reason = exc.strerror or str(exc)
+        reason = reason_of(exc)
     except UnicodeError:
         reason = messages.OTHER_ENCODING.format(encoding=encoding)
     except InputError as exc:

@@ -90,9 +90,7 @@ def _table(
         columns = tuple(cells)
     else:
         columns = numbered(len(cells))
-    return Table(
-        columns, column or str(index + 1), index, _rows(parser, delimiter, index, len(cells))
-    )
+    return Table(columns, index, _rows(parser, delimiter, index, len(cells)))
 
 
 def _rows(parser: "_Parser", delimiter: str, index: int, width: int) -> Iterator[RawRow]:
@@ -102,7 +100,7 @@ def _rows(parser: "_Parser", delimiter: str, index: int, width: int) -> Iterator
         cells, length = parser.parse(delimiter) if '"' in line else (line.split(delimiter), 1)
         parser.skip(length)
         if len(line) > MAX_LINE:
-            yield number, [line], messages.LINE_TOO_LONG.format(max_length=MAX_LINE)
+            yield number, [line], messages.LINE_TOO_LONG
         elif cells is None:
             yield number, [line], messages.UNREADABLE_ROW
         elif len(cells) > width and _may_have_moved(cells, width, delimiter, index):
@@ -122,14 +120,14 @@ def _may_have_moved(cells: Sequence[str], width: int, delimiter: str, index: int
 
 
 def _list(parser: "_Parser") -> Table:
-    return Table(("id",), "id", 0, _list_rows(parser))
+    return Table(("id",), 0, _list_rows(parser))
 
 
 def _list_rows(parser: "_Parser") -> Iterator[RawRow]:
     for number, line in parser.rest():
         text = line.strip()
         if len(line) > MAX_LINE:
-            yield number, (text,), messages.LINE_TOO_LONG.format(max_length=MAX_LINE)
+            yield number, (text,), messages.LINE_TOO_LONG
         elif text and text[0] != "#":
             yield number, (text,), None
 

@@ -62,7 +62,7 @@ def parse_id(text: str) -> int | str:
         return messages.NOT_AN_ID
     # int() refuses texts of more than 4,300 digits.
     number = int(digits) if len(digits) <= len(str(MAX_ID)) else MAX_ID + 1
-    return number if number <= MAX_ID else messages.TOO_LARGE.format(max_id=MAX_ID)
+    return number if number <= MAX_ID else messages.TOO_LARGE
 
 
 def is_number(text: str) -> bool:
@@ -75,9 +75,6 @@ def _missing(table: Table, cells: Sequence[Cell]) -> str | None:
     if all(is_blank(cell) for cell in cells):
         return None
     if table.index >= len(cells):
-        message = messages.TOO_SHORT
-    elif cells[table.index] is None:  # an Excel error has no value
-        message = messages.EMPTY_IN_WORKBOOK
-    else:
-        message = messages.EMPTY
-    return message.format(column=table.column)
+        return messages.TOO_SHORT
+    # An Excel error has no value.
+    return messages.EMPTY_IN_WORKBOOK if cells[table.index] is None else messages.EMPTY

@@ -69,13 +69,11 @@ class Table:
 
     Attributes:
         columns: The header.
-        column: The column of the ids, by name or number, for messages.
-        index: Its index in `columns`.
+        index: The index of the column of the ids.
         rows: The rows.
     """
 
     columns: tuple[str, ...]
-    column: str
     index: int
     rows: Iterator[RawRow]
 

@@ -81,7 +81,7 @@ def _table(rows: Iterator[RawRow], column: str | None, skip_rows: int) -> Table:
         first_rows.pop(0)
     else:
         columns = numbered(len(header))
-    return Table(columns, column or str(index + 1), index, chain(first_rows, below))
+    return Table(columns, index, chain(first_rows, below))
 
 
 def _is_other_zip(data: bytes) -> bool:

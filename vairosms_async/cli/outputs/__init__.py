@@ -10,12 +10,15 @@ import shutil
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from gettext import gettext as _
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
+from vairosms_async.cli.display import grouped
 from vairosms_async.cli.inputs import Input, Row, printable
 from vairosms_async.cli.known import Known
+from vairosms_async.cli.language import reason_of
 
 from .columns import PANEL_COLUMNS
 from .csv import write_csv
@@ -33,7 +36,7 @@ Lookup = Callable[[Iterable[int]], Mapping[int, Known]]
 
 _ROWS_PER_LOOKUP = 500
 
-_IN_USE = ". If Excel has it open, close it"
+_IN_USE = ". " + _("If Excel has it open, close it")
 
 _Writer = Callable[[BinaryIO, Input, Iterable[tuple[Row, Known | None]]], None]
 _WRITERS: dict[Format, _Writer] = {"jsonl": write_jsonl, "csv": write_csv, "xlsx": write_xlsx}
@@ -56,9 +59,18 @@ def check_output(path: str, format_: Format, input_: Input) -> None:
     if format_ == "xlsx":
         columns = len(input_.columns) + len(PANEL_COLUMNS)
         if input_.total > MAX_ROWS or columns > MAX_COLUMNS:
-            raise OutputError(
-                f"Cannot write {printable(path)}: a sheet has at most {MAX_ROWS:,} rows and "
-                f"{MAX_COLUMNS:,} columns, not {input_.total:,} and {columns:,}. Name a .csv file"
+            reason = _(
+                "a sheet has at most {max_rows} rows and {max_columns} columns, not {rows} and "
+                "{columns}. Name a .csv file"
+            )
+            raise _cannot_write(
+                path,
+                reason.format(
+                    max_rows=grouped(MAX_ROWS),
+                    max_columns=grouped(MAX_COLUMNS),
+                    rows=grouped(input_.total),
+                    columns=grouped(columns),
+                ),
             )
     try:
         target = _target(path)
@@ -104,7 +116,7 @@ def _check_existing(path: str, target: Path) -> None:
     except PermissionError as exc:
         raise _failure(path, exc, _IN_USE) from None
     if not target.is_file():
-        raise OutputError(f"Cannot write {printable(path)}: it is not a file")
+        raise _cannot_write(path, _("it is not a file"))
 
 
 def _results(input_: Input, known: Lookup) -> Iterator[tuple[Row, Known | None]]:
@@ -181,4 +193,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _failure(path: str, exc: OSError, advice: str = "") -> OutputError:
-    return OutputError(f"Cannot write {printable(path)}: {exc.strerror or exc}{advice}")
+    return _cannot_write(path, f"{reason_of(exc)}{advice}")
+
+
+def _cannot_write(path: str, reason: str) -> OutputError:
+    return OutputError(
+        _("Cannot write {file}: {reason}").format(file=printable(path), reason=reason)
+    )
