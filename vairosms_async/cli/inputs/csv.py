@@ -114,7 +114,7 @@ def _may_have_moved(cells: Sequence[str], width: int, delimiter: str, index: int
     is_surplus_blank = all(map(is_blank, cells[width:]))
     if delimiter != ",":
         return index > 0 and not is_surplus_blank
-    # In "1,50,52," below "tutar,id,ad", "50" is no id, and in "1,234," below "id,ad", "1" is none.
+    # "50" in "1,50,52," below "tutar,id,ad" is no id, nor is "1" in "1,234," below "id,ad".
     is_id_whole = index == 0 and not _PART_OF_NUMBER.fullmatch(cells[1])
     return not (is_id_whole and is_surplus_blank)
 
