@@ -7,7 +7,8 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+_INITDB = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))  # the client alone has none
+PROGRAMS = _INITDB[-1].parent if _INITDB else None
 
 
 @contextmanager
