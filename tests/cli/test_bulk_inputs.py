@@ -87,7 +87,7 @@ def test_shows_an_error_if_no_packet_was_found(vairosms):
     write_ids([9998, "abc"])
     ran = vairosms("bulk", "ids", "-o", "out.csv")
     assert ran.code == 1
-    assert "No packet was found. For example: 9998: Packet not found (" in ran.err
+    assert "No lookup succeeded. For example: 9998: Packet not found (" in ran.err
 
 
 def test_shows_no_example_if_a_packet_was_found(vairosms):

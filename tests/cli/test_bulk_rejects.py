@@ -193,12 +193,20 @@ def test_rejects_the_store_of_another_panel(vairosms, panel, monkeypatch):
     ],
 )
 @pytest.mark.parametrize("options", [(), ("--offline",)], ids=["online", "offline"])
-def test_a_file_that_contains_the_api_key_is_refused(vairosms, panel, text, where, options):
+@pytest.mark.parametrize("key_file", [False, True], ids=["environment", "key file"])
+def test_a_file_that_contains_the_api_key_is_refused(
+    vairosms, panel, monkeypatch, text, where, options, key_file
+):
     Path("in.csv").write_text("id;url\n52;x\n", "utf-8")
     assert vairosms("bulk", "in.csv", "--column", "id", "-o", "out.csv").code == 0
     before = Path("out.csv").read_bytes()
     panel.reset_counters()
     Path("in.csv").write_text(text, "utf-8")
+    if key_file:
+        monkeypatch.delenv("VAIROSMS_API_KEY")
+        Path("key").write_text(KEY)
+        Path("key").chmod(0o600)
+        options += ("--api-key-file", "key")
     ran = vairosms("bulk", "in.csv", "--column", "id", "-o", "out.csv", *options)
     assert ran.code == 2
     assert f"Cannot read in.csv: {where} contains the API key. Remove the key" in ran.err

@@ -111,3 +111,15 @@ def test_a_stream_waits_for_the_final_state(vairosms, panel):
     }  # fmt: skip
     assert len(rows) == 5
     assert rows[-1]["line"] == 3
+
+
+def test_a_stream_does_not_print_an_error_before_a_later_poll_succeeds(vairosms, panel):
+    add_settling_packet(panel, 712, 3600)
+    write_ids([712])
+    assert vairosms("bulk", "ids", "-o", "out.csv", "--store", "store").code == 0
+    add_settling_packet(panel, 712, 0)
+    panel.fail(Fault("html", 200), id=712)
+    ran = vairosms("bulk", "ids", "-o", "-", "--wait", "--store", "store")
+    assert ran.code == 0
+    [row] = map(json.loads, ran.out.splitlines())
+    assert (row["gonderim"]["paket_durum"], row["error"]) == (1, None)

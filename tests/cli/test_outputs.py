@@ -107,6 +107,14 @@ def test_what_a_killed_run_has_left_is_replaced(folder):
     assert left_behind() == {"out.csv"}
 
 
+def test_a_check_leaves_the_file_that_another_run_is_writing(folder):
+    Path(".out.csv.partial").write_text("half")
+    Path("ids").write_text("52\n")
+    with read_input("ids") as input_:
+        check_output("out.csv", "csv", input_)
+    assert Path(".out.csv.partial").read_text() == "half"
+
+
 @posix
 def test_a_link_in_place_of_the_temporary_file_is_not_followed(folder):
     Path("precious").write_text("precious")
@@ -220,20 +228,23 @@ def test_rejects_an_out_that_cannot_be_written(folder, path, why):
     assert str(caught.value) == f"Cannot write {path}: {why}"
 
 
-@pytest.mark.parametrize("kind", ["file", "folder"])
-def test_rejects_an_out_that_is_read_only(folder, monkeypatch, kind):
+@pytest.mark.parametrize(
+    ("owner", "function"),
+    [
+        pytest.param(Path, "open", id="file"),
+        pytest.param(tempfile, "TemporaryFile", id="folder"),
+    ],
+)
+def test_rejects_an_out_that_is_read_only(folder, monkeypatch, owner, function):
     """Simulated, because root may write everywhere."""
-    real_open = Path.open
 
-    def open_unless_read_only(self, mode="r", *args, **kwargs):
-        if mode == {"file": "r+b", "folder": "xb"}[kind]:
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return real_open(self, mode, *args, **kwargs)
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
 
     Path("out.csv").write_text("earlier")
     Path("FILE").write_text("52\n")
     with read_input("FILE") as input_:
-        monkeypatch.setattr(Path, "open", open_unless_read_only)
+        monkeypatch.setattr(owner, function, refuse)
         with pytest.raises(OutputError, match=r"^Cannot write out\.csv: Permission denied"):
             check_output("out.csv", "csv", input_)
 

@@ -209,6 +209,23 @@ def test_summary_counts_the_wanted_packets(path):
     assert summary.kredi_toplam == 2 * 80 + 2 * 9
 
 
+@pytest.mark.parametrize(
+    ("mesaj", "reason"),
+    [
+        pytest.param("Bilinmeyen hata", "other reason", id="no code"),
+        pytest.param("\ud800", "other reason", id="half of a surrogate pair"),
+        pytest.param("", "no reason given", id="empty"),
+        pytest.param(None, "no reason given", id="none"),
+    ],
+)
+def test_summary_tells_other_reasons_from_none(path, mesaj, reason):
+    log = attrs.evolve(FAILED_PACKET.log, mesaj=mesaj)
+    with Store(path, PANEL) as store:
+        store.want([61])
+        save(store, found(61, attrs.evolve(FAILED_PACKET, log=log)))
+        assert store.summary().reasons == {reason: Kind(1, 61)}
+
+
 def test_the_sum_of_the_credits_has_no_limit(path):
     with Store(path, PANEL) as store:
         store.want([1, 2])

@@ -20,7 +20,7 @@ from .language import reason_of
 from .lookups import LookUp, Lookups, Sink
 from .outputs import FORMATS, Format, OutputError, check_output, write_output
 from .progress import Progress
-from .settings import base_url, check_settings, contains_key, open_client
+from .settings import base_url, check_settings, contains_key, open_client, use_key_file
 from .signals import (
     ALL_FOUND,
     KEY_REFUSED,
@@ -132,7 +132,9 @@ class Bulk:
         format_ = None if is_stream(self.out) else _format(self.out)
         store_path = self._store_path()
         self._check_paths(store_path)
-        if not self.offline:
+        if self.offline:
+            use_key_file(self.api_key_file)  # FILE must not contain the key
+        else:
             check_settings(self.api_key_file)
             if self.scheduler is not None:
                 check_scheduler(self.scheduler)
@@ -318,7 +320,7 @@ def _example_of_failure(rows: Input, store: Store, summary: Summary) -> str | No
             kind.example for kind in summary.errors.values() if isinstance(kind.example, int)
         ]
         [known] = store.known(examples[:1]).values()
-        return _("No packet was found. For example: {error}").format(error=describe_known(known))
+        return _("No lookup succeeded. For example: {error}").format(error=describe_known(known))
     return None
 
 

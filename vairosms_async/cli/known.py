@@ -179,10 +179,10 @@ def error_row(result: GonderimResult) -> tuple[int, str, str]:
     return int(result.id), type(error).__name__, message
 
 
-def hata_kodu(mesaj: object) -> str:
-    """Return the panel's error code in the ``mesaj`` of a log, for the summary."""
-    code = GonderimLog(mesaj=mesaj).hata_kodu if isinstance(mesaj, str) else None
-    return code or _("no reason given")
+def hata_kodu(log: str | None) -> str:
+    """Return the panel's error code in a ``log`` of the store, or words for the summary."""
+    entry = Known(0, log=log).log_entry
+    return entry.hata_kodu or (_("other reason") if entry.mesaj else _("no reason given"))
 
 
 @lru_cache(maxsize=64)  # the answers of a second share one moment

@@ -91,8 +91,7 @@ def check_settings(api_key_file: str | None) -> None:
     Raises:
         CommandError: A setting is missing or invalid.
     """
-    if api_key_file is not None:
-        os.environ["VAIROSMS_API_KEY"] = _read_key(api_key_file)
+    use_key_file(api_key_file)
     if not os.environ.get("VAIROSMS_API_KEY"):
         raise CommandError(
             _("{file} holds no API key").format(file=api_key_file) if api_key_file else NO_KEY,
@@ -111,6 +110,16 @@ def check_settings(api_key_file: str | None) -> None:
                 file=api_key_file
             )
         )
+
+
+def use_key_file(api_key_file: str | None) -> None:
+    """Keep the key of a file in ``VAIROSMS_API_KEY``, if there is a file.
+
+    Raises:
+        CommandError: The file cannot be read.
+    """
+    if api_key_file is not None:
+        os.environ["VAIROSMS_API_KEY"] = _read_key(api_key_file)
 
 
 def contains_key(data: bytes) -> bool:

@@ -209,7 +209,7 @@ class Store:
                 "WHERE error IS NULL AND paket_durum IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
             )
             reasons = self._db.execute(
-                "SELECT hata_kodu(json_extract(log, '$.mesaj')), count(*), min(id) "
+                "SELECT hata_kodu(log), count(*), min(id) "
                 "FROM wanted_gonderim WHERE error IS NULL AND paket_durum = -1 "
                 "GROUP BY 1 ORDER BY 2 DESC"
             )

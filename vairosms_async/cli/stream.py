@@ -46,7 +46,8 @@ class Stream:
         out: ``-`` or the path of a pipe.
         rows: FILE's rows.
         store: The answers for their packets.
-        waits: Whether the rows of packets in progress wait for a later answer. Also an attribute.
+        waits: Whether packets in progress are polled after the lookups, so that their rows wait for
+            the last answer. Also an attribute.
 
     Raises:
         CommandError: OUT cannot be opened.
@@ -60,6 +61,7 @@ class Stream:
         self._format = JsonLines(rows.columns)
         self._asked: dict[int, list[Row]] = {}
         self._complete: list[Row] = []
+        self._in_progress = array("q")  # at the start, sorted
         try:
             # stdout is not opened by its name, because that would overwrite a redirected file.
             self._fd = os.dup(1) if out in _STDOUT else os.open(out, os.O_WRONLY)
@@ -78,6 +80,8 @@ class Stream:
         Args:
             to_ask: The sorted ids to look up. Their rows are not written.
         """
+        if self.waits:
+            self._in_progress = self._store.in_progress()
         rows = (row for row in self._input.rows() if _find(to_ask, row.id) is None)
         while batch := list(islice(rows, _ROWS_PER_WRITE)):
             self._write(batch)
@@ -108,9 +112,14 @@ class Stream:
 
     def take(self, result: GonderimResult) -> None:
         """Take an answer. The next save writes the rows of its packet."""
-        if self.waits and result.gonderim is not None and not result.gonderim.is_final:
+        if self.waits and self._is_in_progress(result):
             return
         self._complete += self._asked.pop(int(result.id), [])
+
+    def _is_in_progress(self, result: GonderimResult) -> bool:
+        if result.gonderim is not None:
+            return not result.gonderim.is_final
+        return _find(self._in_progress, int(result.id)) is not None
 
     def start_save(self) -> Callable[[], None]:
         """Return a function that writes the rows that are complete so far.

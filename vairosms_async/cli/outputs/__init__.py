@@ -8,6 +8,7 @@ import errno
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from gettext import gettext as _
@@ -76,9 +77,8 @@ def check_output(path: str, format_: Format, input_: Input) -> None:
         target = _target(path)
         if target.exists():
             _check_existing(path, target)
-        with _open_beside(target):
-            pass
-        _temporary(target).unlink()
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass  # not the file of `write_output`, which another run may be writing
     except OSError as exc:
         raise _failure(path, exc) from None
 

@@ -48,13 +48,13 @@ def write_jsonl(file: BinaryIO, input_: Input, results: Iterable[tuple[Row, Know
 
 
 def _unique(columns: Sequence[str]) -> list[str]:
-    keys: list[str] = []
+    keys: dict[str, None] = {}
     for number, name in enumerate(columns, 1):
         key = name or str(number)
         while key in keys:
             key = f"{key}_{number}"
-        keys.append(key)
-    return keys
+        keys[key] = None
+    return list(keys)
 
 
 def _write_cell(value: object) -> str:
