@@ -1,7 +1,7 @@
 """A web service in front of the panel, with aiohttp.web.
 
-    python examples/aiohttp_service.py                       # packets of an embedded sandbox panel
-    VAIROSMS_API_KEY=... python examples/aiohttp_service.py  # the real panel
+    python3 examples/aiohttp_service.py                       # packets of an embedded sandbox panel
+    VAIROSMS_API_KEY=... python3 examples/aiohttp_service.py  # the real panel
 
     GET  /gonderim/{id}    the record of one packet
     POST /gonderimler      {"ids": [52, 61]}: JSON Lines, one line per packet in order of completion

@@ -1,7 +1,7 @@
 """Look up many packets and count their states.
 
-    python examples/bulk_check.py                    # 1,000 packets of an embedded sandbox panel
-    VAIROSMS_API_KEY=... python examples/bulk_check.py ids.txt    # the real panel, one id per line
+    python3 examples/bulk_check.py                   # 1,000 packets of an embedded sandbox panel
+    VAIROSMS_API_KEY=... python3 examples/bulk_check.py ids.txt  # the real panel, one id per line
 
 The example keeps counts, not results, so a file with a million ids needs no more memory than a file
 with a thousand. Progress goes to stderr, the summary to stdout.

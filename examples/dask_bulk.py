@@ -1,11 +1,11 @@
 """Look up many packets on a Dask cluster and count their states.
 
-    python examples/dask_bulk.py               # 4,000 packets of an embedded sandbox panel
-    VAIROSMS_API_KEY=... python examples/dask_bulk.py ids.txt                     # on this machine
-    VAIROSMS_API_KEY=... python examples/dask_bulk.py ids.txt tls://10.0.0.5:8786 # on a cluster
+    python3 examples/dask_bulk.py              # 4,000 packets of an embedded sandbox panel
+    VAIROSMS_API_KEY=... python3 examples/dask_bulk.py ids.txt                     # on this machine
+    VAIROSMS_API_KEY=... python3 examples/dask_bulk.py ids.txt tls://10.0.0.5:8786 # on a cluster
 
-It needs the extra "dask": pip install 'vairosms-async[dask]'. The workers of a cluster need it too,
-and they must reach the panel. They get the API key from this program.
+It needs the extra "dask": pip install '/path/to/the/clone[dask]'. The workers of a cluster need it
+too, and they must reach the panel. They get the API key from this program.
 
 To write results to a file, and to continue after an interruption, use the command instead:
 vairosms bulk ids.txt -o out.jsonl --scheduler local

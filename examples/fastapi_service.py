@@ -1,8 +1,8 @@
 """A web service in front of the panel, with FastAPI, and a web page that uses it.
 
     pip install 'fastapi >= 0.118' uvicorn
-    python examples/fastapi_service.py                       # packets of an embedded sandbox panel
-    VAIROSMS_API_KEY=... python examples/fastapi_service.py  # the real panel
+    python3 examples/fastapi_service.py                       # packets of an embedded sandbox panel
+    VAIROSMS_API_KEY=... python3 examples/fastapi_service.py  # the real panel
 
     GET  /                 the page
     GET  /gonderim/{id}    the record of one packet

@@ -1,6 +1,6 @@
 """The figures of a client as Prometheus metrics. Needs prometheus-client.
 
-    python examples/prometheus_metrics.py    # looks up packets of an embedded sandbox panel
+    python3 examples/prometheus_metrics.py   # looks up packets of an embedded sandbox panel
 
 In your service, register one `ClientCollector` per client. `prometheus_client.make_asgi_app` or
 `start_http_server` then serves the metrics.

@@ -1,7 +1,7 @@
 """Look up one packet.
 
-    python examples/single.py [ID]                         # a packet of an embedded sandbox panel
-    VAIROSMS_API_KEY=... python examples/single.py [ID]    # a packet of the real panel
+    python3 examples/single.py [ID]                        # a packet of an embedded sandbox panel
+    VAIROSMS_API_KEY=... python3 examples/single.py [ID]   # a packet of the real panel
 
 The default ID is 52. The sandbox panel has the packets of the provider's documentation, 52 and 61.
 """

@@ -37,7 +37,7 @@ def test_the_library_imports_nothing_of_the_extra():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-RICH_IS_MISSING = "vairosms: the command needs rich: pip install 'vairosms-async[cli]'\n"
+RICH_IS_MISSING = "vairosms: the command needs rich: pip install '/path/to/the/clone[cli]'\n"
 
 
 @pytest.mark.slow

@@ -155,10 +155,13 @@ def test_rejects_a_proxy(vairosms, panel, monkeypatch):
 
 
 def test_a_missing_extra_says_how_to_install_it(vairosms, panel, monkeypatch):
-    monkeypatch.setitem(sys.modules, "vairosms_async.cluster", None)
+    for name in ("cluster", "cluster._driver", "cluster._worker"):
+        monkeypatch.delitem(sys.modules, f"vairosms_async.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "distributed", None)
     ran = vairosms(*LOCAL)
     assert ran.code == 2
-    assert "pip install 'vairosms-async[dask]'" in ran.err
+    assert "--scheduler cannot be used: vairosms_async.cluster needs distributed" in ran.err
+    assert "pip install '/path/to/the/clone[dask]'" in ran.err
     assert not Path("out.jsonl").exists()
     assert panel.requests == 0
 

@@ -5,6 +5,7 @@ import importlib
 import os
 import re
 import sys
+import types
 
 import pytest
 
@@ -115,5 +116,23 @@ def test_names_the_extra_if_dask_is_missing(monkeypatch):
     for name in ("cluster", "cluster._driver", "cluster._worker"):
         monkeypatch.delitem(sys.modules, f"vairosms_async.{name}")
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ImportError, match=r"pip install 'vairosms-async\[dask\]'"):
+    with pytest.raises(ImportError, match=r"needs distributed: .*'/path/to/the/clone\[dask\]'"):
+        importlib.import_module("vairosms_async.cluster")
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        pytest.param("distributed", "cannot import name 'Client'", id="shadowed"),
+        pytest.param("tornado", "tornado", id="incomplete"),
+    ],
+)
+def test_reports_a_broken_dask_by_its_own_error(monkeypatch, broken, reason):
+    for name in [n for n in sys.modules if n.split(".")[0] in {"distributed", broken}]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ("cluster", "cluster._driver", "cluster._worker"):
+        monkeypatch.delitem(sys.modules, f"vairosms_async.{name}", raising=False)
+    module = types.ModuleType(broken) if broken == "distributed" else None
+    monkeypatch.setitem(sys.modules, broken, module)
+    with pytest.raises(ImportError, match=reason):
         importlib.import_module("vairosms_async.cluster")

@@ -24,7 +24,7 @@ def main() -> int:
         if exc.name not in EXTRA:
             raise
         advice = _("the command needs {package}: {advice}").format(
-            package=exc.name, advice="pip install 'vairosms-async[cli]'"
+            package=exc.name, advice="pip install '/path/to/the/clone[cli]'"
         )
         print(f"vairosms: {advice}", file=sys.stderr)  # noqa: T201
         return 2

@@ -28,12 +28,9 @@ def check_scheduler(scheduler: str) -> None:
         )
     try:
         import_module("vairosms_async.cluster")  # not above: it takes a second, and is an extra
-    except ImportError:
+    except ImportError as exc:
         raise CommandError(
-            _("--scheduler needs Dask: {advice}").format(
-                advice="pip install 'vairosms-async[dask]'"
-            ),
-            NOT_STARTED,
+            _("--scheduler cannot be used: {error}").format(error=exc), NOT_STARTED
         ) from None
     if proxy_for(base_url()):
         raise CommandError(

@@ -27,10 +27,13 @@ try:
 
     from ._driver import BulkCheck
     from ._worker import PanelPlugin, encrypt
-except ImportError:
+except ModuleNotFoundError as exc:
+    if exc.name not in {"cryptography", "dask", "distributed"}:
+        raise  # Dask is there, but broken
     raise ImportError(
-        "vairosms_async.cluster needs Dask: pip install 'vairosms-async[dask]'"
-    ) from None
+        f"vairosms_async.cluster needs {exc.name}: install the extra dask, such as with "
+        "pip install '/path/to/the/clone[dask]'"
+    ) from exc
 
 __all__ = ["bulk_check"]
 
