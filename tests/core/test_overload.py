@@ -195,7 +195,7 @@ def per_second(limit, latency, cap):
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     panel_and_change=changing_panels(),
     cap=st.integers(1, 40),
