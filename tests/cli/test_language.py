@@ -303,7 +303,7 @@ def test_numbers_and_counts_are_turkish(turkish, summary):
 
 
 def test_reasons_of_the_system_are_turkish(turkish):
-    for path, reason in ((".", "Bir klasör"), ("yok", "Böyle bir dosya ya da klasör yok")):
+    for path, reason in ((".", "Bu bir klasör"), ("yok", "Böyle bir dosya ya da klasör yok")):
         with pytest.raises(OSError) as caught:
             Path(path).read_bytes()
         assert reason_of(caught.value) == reason
