@@ -20,12 +20,13 @@ def test_get_shows_a_table_and_asks_once_per_id(panel):
 
 @pytest.mark.slow
 def test_get_shows_the_error_of_each_failed_id(panel):
-    ran = run_vairosms("get", "52", "9999", "5x", "0", panel=panel)
+    ran = run_vairosms("get", "52", "9999", "5x", "0", "", panel=panel)
     assert ran.code == 1
-    *_, not_found, text, zero = ran.out.splitlines()
+    *_, not_found, text, zero, empty = ran.out.splitlines()
     assert not_found == "9999: Packet not found (Gönderim bulunamadı.)"
     assert text == "5x: Not a packet id (a whole number from 1)"
     assert zero == "0: Not a packet id (a whole number from 1)"
+    assert empty == ": Not a packet id (a whole number from 1)"
 
 
 @pytest.mark.slow

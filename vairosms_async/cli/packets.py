@@ -115,7 +115,8 @@ async def _wait(ids: tuple[str, ...], timeout: float | None, *, as_json: bool) -
 
 def _number(text: str) -> int | None:
     """Return the number that a text contains, or None. It may be no valid id."""
-    digits = text.strip().lstrip("0") or "0"
+    text = text.strip()
+    digits = text.lstrip("0") or text[:1]
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 20 else None
 
 
