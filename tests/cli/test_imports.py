@@ -68,7 +68,7 @@ def test_another_missing_module_is_a_bug(command_not_imported, monkeypatch):
         cli.main()
 
 
-def test_ctrl_c_during_the_imports_is_exit_code_130(command_not_imported, monkeypatch):
+def test_ctrl_c_during_the_imports_is_exit_code_130(command_not_imported, monkeypatch, capsys):
     class InterruptingFinder:
         def find_spec(self, name, path, target=None):
             if name == "vairosms_async.cli.app":
@@ -76,3 +76,23 @@ def test_ctrl_c_during_the_imports_is_exit_code_130(command_not_imported, monkey
 
     monkeypatch.setattr(sys, "meta_path", [InterruptingFinder(), *sys.meta_path])
     assert cli.main() == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
+
+
+@pytest.mark.parametrize("function", ["guard_streams", "use_language"])
+def test_ctrl_c_before_the_imports_is_exit_code_130(monkeypatch, capsys, function):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, function, interrupt)
+    assert cli.main() == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
+
+
+def test_ctrl_c_before_the_command_handles_signals_is_exit_code_130(monkeypatch, capsys):
+    def interrupt(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vairosms_async.cli.app.Signals.__enter__", interrupt)
+    assert cli.main() == 130
+    assert capsys.readouterr().err == "Interrupted.\n"

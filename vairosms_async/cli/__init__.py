@@ -14,12 +14,18 @@ EXTRA = frozenset(("aiolimiter", "click", "python_calamine", "rich", "xlsxwriter
 
 def main() -> int:
     """Run the command and return its exit code. Without the extra, print how to install it."""
-    guard_streams()
-    use_language()
+    try:
+        guard_streams()
+        use_language()
+        return _run()
+    except KeyboardInterrupt:  # before `run` handles signals
+        print(_("Interrupted."), file=sys.stderr)  # noqa: T201
+        return 130
+
+
+def _run() -> int:
     try:
         from .app import run  # noqa: PLC0415 (the extra may be missing)
-    except KeyboardInterrupt:  # `run` has its own signal handlers
-        return 130
     except ModuleNotFoundError as exc:
         if exc.name not in EXTRA:
             raise
