@@ -249,7 +249,7 @@ def test_writes_through_a_symbolic_link(vairosms):
 def test_a_full_disk_while_out_is_written_loses_nothing(vairosms, panel, monkeypatch):
     write_ids([52, 61])
 
-    def raise_disk_full(*_):
+    def raise_disk_full(*_, **__):
         raise bulk_module.OutputError("Cannot write out.csv: No space left on device")
 
     with monkeypatch.context() as patch:

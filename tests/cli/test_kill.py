@@ -92,14 +92,19 @@ def test_a_kill_while_out_is_written_leaves_the_earlier_out(panel, folder, out):
     before = Path(out).read_bytes()
     write_ids([n % 3000 + 1 for n in range(40_000)])
     assert run_vairosms("bulk", "ids", "-o", "-", "--store", f"{out}.db", panel=panel).code == 0
-    temporary = Path(f".{out}.partial")
+
+    def is_writing():
+        return any(path.stat().st_size for path in Path().glob(".vairosms-*.partial"))
+
     for _ in range(3):
         child = start_vairosms("bulk", "ids", "-o", out, panel=panel)
-        wait_until(lambda: temporary.exists() and temporary.stat().st_size)
+        wait_until(is_writing)
         child.kill()
         assert wait_for_exit(child).code == -signal.SIGKILL
         assert Path(out).read_bytes() == before
+        assert len(list(Path().glob(".vairosms-*"))) == 1
     assert run_vairosms("bulk", "ids", "-o", out, "--offline", panel=panel).code == 0
+    assert list(Path().glob(".vairosms-*")) == []
     check_complete(out, [n % 3000 + 1 for n in range(40_000)])
 
 

@@ -101,25 +101,51 @@ def test_a_full_disk_leaves_out_untouched(folder, monkeypatch, name, rows, limit
     assert list(Path("temporary").iterdir()) == []
 
 
+def temporary_while_writing(store="out.csv.db"):
+    """Return the name of the temporary file while OUT is written."""
+    names = []
+
+    def remember(temporary):
+        names.append(temporary.name)
+
+    Path("FILE").write_text("52\n")
+    with read_input("FILE") as input_:
+        write_output("out.csv", "csv", input_, lambda ids: {}, remember, store=Path(store))
+    return names[0]
+
+
 def test_what_a_killed_run_has_left_is_replaced(folder):
-    Path(".out.csv.partial").write_text("half")
-    write("out.csv")
+    Path(temporary_while_writing()).write_text("half")
+    temporary_while_writing()
     assert left_behind() == {"out.csv"}
 
 
 def test_a_check_leaves_the_file_that_another_run_is_writing(folder):
-    Path(".out.csv.partial").write_text("half")
-    Path("ids").write_text("52\n")
-    with read_input("ids") as input_:
-        check_output("out.csv", "csv", input_)
-    assert Path(".out.csv.partial").read_text() == "half"
+    temporary = Path(temporary_while_writing())
+    temporary.write_text("half")
+    check("out.csv")
+    assert temporary.read_text() == "half"
+
+
+def test_runs_with_different_stores_do_not_share_a_temporary_file(folder):
+    other = Path(temporary_while_writing("other.db"))
+    other.write_text("half")
+    temporary_while_writing()
+    assert other.read_text() == "half"
+
+
+@posix
+def test_a_name_can_be_as_long_as_the_file_system_allows(folder):
+    name = f"{'x' * 251}.csv"
+    write(name)
+    assert left_behind() == {name}
 
 
 @posix
 def test_a_link_in_place_of_the_temporary_file_is_not_followed(folder):
     Path("precious").write_text("precious")
-    Path(".out.csv.partial").symlink_to("precious")
-    write("out.csv")
+    Path(temporary_while_writing()).symlink_to("precious")
+    temporary_while_writing()
     assert Path("precious").read_text() == "precious"
     assert not Path("out.csv").is_symlink()
 

@@ -261,7 +261,7 @@ class Bulk:
             store.remember_written(target, temporary)
 
         try:
-            write_output(self.out, format_, rows, store.known, remember)
+            write_output(self.out, format_, rows, store.known, remember, store=store.path)
         except OutputError as exc:
             raise self._error(
                 _("{problem}. To write it later, run the same command with --offline").format(

@@ -5,6 +5,7 @@ stops early leaves OUT as it was.
 """
 
 import errno
+import hashlib
 import os
 import shutil
 import sys
@@ -89,6 +90,8 @@ def write_output(
     input_: Input,
     known: Lookup,
     on_complete: Callable[[Path], None] = lambda _: None,
+    *,
+    store: Path | None = None,
 ) -> None:
     """Write OUT: FILE's rows in FILE's order, each with the store's answer about its packet.
 
@@ -98,12 +101,14 @@ def write_output(
         input_: FILE.
         known: Returns the store's answers about packets (at most 500 per call), by id.
         on_complete: Called with the path of the complete temporary file, before it replaces OUT.
+        store: The store that this run has locked. Runs with other stores may write OUT at the same
+            time, each its own temporary file.
 
     Raises:
         OutputError: OUT cannot be written. It is as it was before.
     """
     try:
-        with _replacing(path, on_complete) as file:
+        with _replacing(path, store, on_complete) as file:
             _WRITERS[format_](file, input_, _results(input_, known))
     except OSError as exc:
         raise _failure(path, exc) from None
@@ -135,24 +140,27 @@ def _target(path: str) -> Path:
     return target
 
 
-def _temporary(target: Path) -> Path:
-    # The same name in each run, so that the next run replaces what a killed run has left.
-    return target.with_name(f".{target.name}.partial")
+def _temporary(target: Path, store: Path | None) -> Path:
+    # The same name in each run with a store, so that the next replaces what a killed run has left.
+    names = f"{target.name}\0{'' if store is None else os.path.realpath(store)}"
+    digest = hashlib.sha256(os.fsencode(names)).hexdigest()[:16]
+    return target.with_name(f".vairosms-{digest}.partial")
 
 
-def _open_beside(target: Path) -> BinaryIO:
-    temporary = _temporary(target)
+def _create(temporary: Path) -> BinaryIO:
     temporary.unlink(missing_ok=True)
     return temporary.open("xb")  # "x" follows no link that somebody else puts there
 
 
 @contextmanager
-def _replacing(path: str, on_complete: Callable[[Path], None]) -> Generator[BinaryIO]:
+def _replacing(
+    path: str, store: Path | None, on_complete: Callable[[Path], None]
+) -> Generator[BinaryIO]:
     """Open a temporary file, and at the end of the block put it in the place of OUT."""
     target = _target(path)
-    temporary = _temporary(target)
+    temporary = _temporary(target, store)
     try:
-        with _open_beside(target) as file:
+        with _create(temporary) as file:
             yield file
             file.flush()
             with _if_supported():
