@@ -209,6 +209,14 @@ def test_summary_counts_the_wanted_packets(path):
     assert summary.kredi_toplam == 2 * 80 + 2 * 9
 
 
+def test_a_failed_packet_costs_nothing_even_if_it_has_credits(path):
+    with Store(path, PANEL) as store:
+        store.want([52, 61, 62])
+        save(store, found(52), found(61, attrs.evolve(FAILED_PACKET, kredi_toplam=9)))
+        save(store, found(62, attrs.evolve(FINISHED, paket_durum=PaketDurum(7), kredi_toplam=4)))
+        assert store.summary().kredi_toplam == 2 + 4
+
+
 @pytest.mark.parametrize(
     ("mesaj", "reason"),
     [

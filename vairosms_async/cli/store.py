@@ -83,7 +83,7 @@ class Summary:
         reasons: By the panel's error code, those that failed while sending.
         errors: By class name, those whose last lookup failed.
         unknown: Those that were never looked up.
-        kredi_toplam: Credits charged.
+        kredi_toplam: Credits charged. The panel charges nothing for packets that failed.
     """
 
     packets: int
@@ -202,7 +202,8 @@ class Store:
         with self._errors():
             # Not sum(), which fails above 2**63.
             [[known, kredi]] = self._db.execute(
-                "SELECT count(*), total(kredi_toplam) FROM wanted_gonderim"
+                "SELECT count(*), total(CASE WHEN paket_durum IS NOT -1 THEN kredi_toplam END) "
+                "FROM wanted_gonderim"
             )
             states = self._db.execute(
                 "SELECT paket_durum, count(*) FROM wanted_gonderim "
