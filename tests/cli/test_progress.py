@@ -117,7 +117,7 @@ def test_shows_warnings_of_the_library():
         logger.warning("the panel refused the API key (HTTP 401)", extra=refused)
         logger.info("no")
     logger.warning("later")
-    assert printed(out) == "the panel answered (HTTP 429)\n"
+    assert printed(out) == "warning: the panel answered (HTTP 429)\n"
     assert progress.warnings() == ["1 warning; the last: the panel answered (HTTP 429)"]
     assert logger.handlers == handlers
 
@@ -128,7 +128,7 @@ def test_limits_repeated_warnings(clock):
     for n in range(100):
         clock[0] += 0.1
         progress.warn(f"pause {n}")
-    assert printed(out) == "pause 0\npause 50\n"
+    assert printed(out) == "warning: pause 0\nwarning: pause 50\n"
     assert progress.warnings() == ["100 warnings; the last: pause 99"]
 
 
@@ -205,7 +205,7 @@ def test_force_color_draws_no_bar_in_a_log(clock):
         clock[0] += 6
         progress.update(lookups(5))
         progress.warn("a pause")
-    assert printed(out) == "5/10, 1/s, 0:06 left; errors 0\n\x1b[33ma pause\x1b[0m\n"
+    assert printed(out) == "5/10, 1/s, 0:06 left; errors 0\n\x1b[33mwarning: a pause\x1b[0m\n"
 
 
 @posix

@@ -73,7 +73,8 @@ class Progress:
         now = time.monotonic()
         if not self._draws and now - self._warned >= _LINE_EVERY:
             self._warned = now
-            self._print(Text(self._last_warning, style="yellow"))
+            line = _("warning: {message}").format(message=self._last_warning)
+            self._print(Text(line, style="yellow"))
 
     def warnings(self) -> list[str]:
         """Return a line with the number of warnings and the last one, or no line."""
