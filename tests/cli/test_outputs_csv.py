@@ -176,7 +176,13 @@ def test_writes_cells_of_sheets_for_excel(cell, written):
     assert write_cell(cell) == written
 
 
-def test_a_text_longer_than_a_cell_is_truncated(tmp_path):
+def test_own_cells_are_never_truncated(tmp_path):
+    long = "x" * (MAX_CELL + 1)
+    out = write_out(tmp_path, "x.csv", KNOWN["found"], f"id;{long}\n52;{long}\n", "id")
+    assert read_rows(out)[0][long] == long
+
+
+def test_a_text_of_the_panel_longer_than_a_cell_is_truncated(tmp_path):
     """Excel would put the rest, which can look like a formula, into another cell."""
     row = row_of(tmp_path, titled("x" * MAX_CELL + "=1+1"))
     assert row["sms_baslik"] == "x" * MAX_CELL

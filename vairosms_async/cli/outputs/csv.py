@@ -26,7 +26,10 @@ _LENGTH_OF_A_TIME = len("2016-07-21 14:40:16")
 _IS_CHANGED_BY_EXCEL = re.compile(rf"(?!{PLAIN_NUMBER}\Z)\s*[-=+@\d]|\t").match
 
 MAX_CELL: Final = 32_767
-"""Maximum cell length in Excel, in characters. Excel would split a longer one into two cells."""
+"""Maximum cell length in Excel, in characters. Excel splits a longer one into two cells.
+
+The panel's texts are truncated. FILE's own cells are not, because OUT has all that FILE had.
+"""
 
 
 def write_csv(file: BinaryIO, input_: Input, results: Iterable[tuple[Row, Known | None]]) -> None:
@@ -73,7 +76,7 @@ def _write_stored(known: Known) -> tuple[str | int | None, ...] | None:
     hata_kodu = mesaj = None
     if log is not None:
         entry = known.log_entry
-        hata_kodu, mesaj = entry.hata_kodu, entry.mesaj and _write_text(entry.mesaj)
+        hata_kodu, mesaj = entry.hata_kodu, entry.mesaj and write_cell(entry.mesaj)
     return (
         durum,
         _STATES[durum],
@@ -111,8 +114,8 @@ def _write_checked_at(checked_at: str) -> str:
 
 
 def write_cell(cell: Cell) -> str:
-    """Write a cell so that Excel shows the same value."""
-    return _WRITERS[type(cell)](cell)
+    """Write a cell of the panel so that Excel shows the same value, or its first part."""
+    return _WRITERS[type(cell)](cell)[:MAX_CELL]
 
 
 def _write_text(text: str) -> str:
@@ -122,7 +125,7 @@ def _write_text(text: str) -> str:
             text = f"'{text}"
         elif text[0] != "\t":  # FILE can be an OUT, with a tab
             text = f"\t{text}"
-    return text[:MAX_CELL]
+    return text
 
 
 def _write_int(number: int) -> str:
