@@ -15,7 +15,7 @@ from vairosms_async import VairoSMSClient
 
 from .cluster import check_scheduler, on_cluster
 from .display import console, counted, describe_known, grouped, show_summary
-from .inputs import Input, InputError, read_input
+from .inputs import Input, InputError, printable, read_input
 from .language import reason_of
 from .lookups import LookUp, Lookups, Sink
 from .outputs import FORMATS, Format, OutputError, check_output, write_output
@@ -29,7 +29,6 @@ from .signals import (
     STOPPED,
     CommandError,
     Signals,
-    printable,
     say,
 )
 from .store import Store, Summary

@@ -20,8 +20,8 @@ from vairosms_async import (
     VairoSMSTimeoutError,
 )
 
+from .inputs import printable
 from .known import Known
-from .signals import printable
 from .store import Kind, Summary
 
 _STATES: Final = {
@@ -227,7 +227,7 @@ def _reason(gonderim: Gonderim) -> str:
 def describe_error(result: GonderimResult) -> str:
     """Return what a person reads about a failed lookup."""
     error = result.error
-    id, kind = printable(result.id), ERRORS.get(type(error).__name__, _("Lookup failed"))
+    id, kind = printable(str(result.id)), ERRORS.get(type(error).__name__, _("Lookup failed"))
     if isinstance(error, VairoSMSInvalidIdError):
         return f"{id}: {kind}"
     if isinstance(error, VairoSMSTimeoutError) and (error.last or error.last_error):

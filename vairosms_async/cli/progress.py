@@ -20,8 +20,9 @@ from yarl import URL
 from vairosms_async import ClientStats, VairoSMSClient
 
 from .display import counted, grouped, is_terminal, print_line
+from .inputs import printable
 from .lookups import Lookups
-from .signals import printable, suspendable, warn
+from .signals import suspendable, warn
 
 _LINE_EVERY: Final = 5.0
 """Minimum number of seconds between two lines, and seconds until silence is reported."""

@@ -16,6 +16,7 @@ import click
 
 from vairosms_async import VairoSMSAuthError
 
+from .inputs import printable
 from .language import reason_of
 from .streams import can_write
 
@@ -32,11 +33,6 @@ class CommandError(click.ClickException):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def printable(value: object) -> str:
-    """Return a text without the characters that control a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))
 
 
 def say(text: str) -> None:

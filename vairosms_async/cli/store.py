@@ -15,7 +15,7 @@ from functools import partial
 from gettext import gettext as _
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from attrs import frozen
 
@@ -61,8 +61,8 @@ _SAVE_ERROR = """
     INSERT INTO gonderim (id, error, error_message) VALUES (?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET error = excluded.error, error_message = excluded.error_message
 """
-_NOT_SUPPORTED = {errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}
-"""What network mounts answer to an operation that they do not have."""
+NOT_SUPPORTED: Final = frozenset((errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.ENOSYS))
+"""What network and FUSE mounts answer to an operation that they do not have."""
 
 
 @frozen
@@ -322,7 +322,7 @@ def _can_sync(path: Path) -> bool:
     try:
         os.fsync(fd)
     except OSError as exc:
-        if exc.errno not in _NOT_SUPPORTED:
+        if exc.errno not in NOT_SUPPORTED:
             raise
         return False
     finally:

@@ -21,6 +21,7 @@ from vairosms_async.cli.display import grouped
 from vairosms_async.cli.inputs import Input, Row, printable
 from vairosms_async.cli.known import Known
 from vairosms_async.cli.language import reason_of
+from vairosms_async.cli.store import NOT_SUPPORTED
 
 from .columns import PANEL_COLUMNS
 from .csv import write_csv
@@ -42,9 +43,6 @@ _IN_USE = ". " + _("If Excel has it open, close it")
 
 _Writer = Callable[[BinaryIO, Input, Iterable[tuple[Row, Known | None]]], None]
 _WRITERS: dict[Format, _Writer] = {"jsonl": write_jsonl, "csv": write_csv, "xlsx": write_xlsx}
-
-# What network and FUSE mounts answer to chmod and fsync if they do not support them.
-_UNSUPPORTED = frozenset((errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.ENOSYS))
 
 
 class OutputError(Exception):
@@ -184,7 +182,7 @@ def _if_supported() -> Generator[None]:
     try:
         yield
     except OSError as exc:
-        if exc.errno not in _UNSUPPORTED:
+        if exc.errno not in NOT_SUPPORTED:
             raise
 
 
