@@ -169,7 +169,8 @@ async def test_finds_all_packets_behind_a_limit_of_nginx(panel, tmp_path, limit,
             gonderimler = await client.gather_gonderimler(range(1, 1001))
             stats = client.stats()
     assert [g.id for g in gonderimler] == list(range(1, 1001))
-    assert 0 < stats.refusals == stats.retries <= 300 + 64
+    assert stats.refusals > 0
+    assert stats.requests <= 1.3 * 1000 + 64
 
 
 @pytest.mark.parametrize(
