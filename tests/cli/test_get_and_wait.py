@@ -5,8 +5,10 @@ import re
 
 import pytest
 
-from tests.cli.helpers import run_vairosms, start_vairosms, wait_for_exit
+from tests.cli.helpers import Ran, run_vairosms, start_vairosms, wait_for_exit
 from tests.helpers import example_packet
+from vairosms_async.cli import display
+from vairosms_async.cli.streams import StdoutError
 
 
 @pytest.mark.slow
@@ -88,3 +90,11 @@ def test_json_cannot_steer_the_terminal(vairosms, panel):
     [line] = vairosms("get", "--json", "780").out.splitlines()
     assert line.isprintable()
     assert json.loads(line)["gonderim"]["sms_baslik"] == title
+
+
+def test_a_stdout_that_cannot_be_written_is_an_error(vairosms, monkeypatch):
+    def fail(*_):
+        raise StdoutError("No space left on device")
+
+    monkeypatch.setattr(display, "show_packets", fail)
+    assert vairosms("get", "52") == Ran(4, "", "Error: stdout: No space left on device\n")

@@ -208,3 +208,12 @@ def test_rejects_bytes_outside_the_named_encoding(tmp_path, text, encoding):
     with pytest.raises(InputError) as caught:
         read_input(str(tmp_path / "x"), encoding=encoding)
     assert str(caught.value) == f"Cannot read {tmp_path}/x: it is not in {encoding}"
+
+
+def test_a_secret_that_no_cell_contains_is_none(tmp_path):
+    (tmp_path / "x.csv").write_text("id;ad\n52;a\n")
+    several_cells = 40  # bytes: only the rows together have as many
+    with read_input(
+        str(tmp_path / "x.csv"), column="id", has_secret=lambda data: len(data) > several_cells
+    ) as rows:
+        assert list(rows.ids) == [52]

@@ -16,7 +16,7 @@ from vairosms_async import (
     VairoSMSNotFoundError,
     VairoSMSTimeoutError,
 )
-from vairosms_async.cli.display import ERRORS, show_change, show_packets
+from vairosms_async.cli.display import ERRORS, console, show_change, show_packets
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -144,3 +144,10 @@ def test_each_error_of_the_library_has_words():
     """Except the base class, which lookups do not raise."""
     names = {name for name in vairosms_async.__all__ if name.endswith("Error")}
     assert names - {"VairoSMSError"} == ERRORS.keys()
+
+
+def test_a_console_without_a_size_gets_a_usual_one(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "0")
+    monkeypatch.setenv("LINES", "0")
+    out = console(stderr=False)
+    assert (out.width, out.height) == (80, 25)

@@ -83,15 +83,11 @@ def _environment_of_children() -> Generator[str]:
     """Set the environment that Dask's processes inherit. Yield the API key, which it lacks."""
     # The key may be from a file. The environment of a child process is visible while it lives.
     key = os.environ.pop("VAIROSMS_API_KEY")
-    warnings = os.environ.get("PYTHONWARNINGS")
+    warnings = os.environ.get("PYTHONWARNINGS", "")
     # If a signal ends this process at once, Python's resource tracker cleans up and warns.
-    own = "ignore:resource_tracker"
-    os.environ["PYTHONWARNINGS"] = f"{warnings},{own}" if warnings else own
+    os.environ["PYTHONWARNINGS"] = f"{warnings},ignore:resource_tracker"
     try:
         yield key
     finally:
         os.environ["VAIROSMS_API_KEY"] = key
-        if warnings is None:
-            del os.environ["PYTHONWARNINGS"]
-        else:
-            os.environ["PYTHONWARNINGS"] = warnings
+        os.environ["PYTHONWARNINGS"] = warnings
