@@ -7,7 +7,7 @@ during the run do not matter.
 import pickle
 import tempfile
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -50,7 +50,7 @@ class Input:
     def __init__(
         self, table: Table, *, is_typed: bool, has_secret: HasSecret = lambda _: False
     ) -> None:
-        if has_secret("\n".join(table.columns).encode(errors="surrogatepass")):
+        if _contain_secret(table.columns, has_secret):
             raise InputError(messages.HEADER_CONTAINS_KEY)
         self._has_secret = has_secret
         self.is_typed: bool = is_typed
@@ -110,7 +110,7 @@ class Input:
         if not self._has_secret(data):
             return
         for line, cells, _, _, _ in batch:
-            if any(self._has_secret(str(cell).encode(errors="surrogatepass")) for cell in cells):
+            if _contain_secret(cells, self._has_secret):
                 raise InputError(messages.ROW_CONTAINS_KEY.format(row=line))
 
     def _batches(self) -> Iterator[list[RowFields]]:
@@ -164,10 +164,14 @@ def read_input(
     except UnicodeError:
         reason = messages.OTHER_ENCODING.format(encoding=encoding)
     except InputError as exc:
-        quoted = "\n".join(map(str, exc.quoted)).encode(errors="surrogatepass")
-        reason = messages.CONTAINS_KEY if has_secret(quoted) else str(exc)
+        has_key = _contain_secret(exc.quoted, has_secret)
+        reason = messages.CONTAINS_KEY if has_key else str(exc)
     name = "stdin" if file == "-" else printable(file)
     raise InputError(messages.CANNOT_READ.format(file=name, reason=reason))
+
+
+def _contain_secret(cells: Iterable[Cell], has_secret: HasSecret) -> bool:
+    return has_secret("\n".join(map(str, cells)).encode(errors="surrogatepass"))
 
 
 def _numbers(batch: list[RowFields]) -> bytes:
