@@ -333,16 +333,19 @@ def _format(out: str) -> Format:
     )
 
 
+def _status(file: str) -> os.stat_result:
+    return os.fstat(0) if file == "-" else Path(file).stat()
+
+
 def _is_on_disk(file: str) -> bool:
     try:
-        return stat.S_ISREG((os.fstat(0) if file == "-" else os.stat(file)).st_mode)  # noqa: PTH116
+        return stat.S_ISREG(_status(file).st_mode)
     except OSError:  # it was deleted during the run
         return True
 
 
 def _is_same(path: str, other: str) -> bool:
     try:
-        status = os.fstat(0) if path == "-" else Path(path).stat()
-        return os.path.samestat(status, Path(other).stat())
+        return os.path.samestat(_status(path), Path(other).stat())
     except OSError:  # one of them does not exist
         return os.path.realpath(path) == os.path.realpath(other)
