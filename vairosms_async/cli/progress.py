@@ -22,7 +22,7 @@ from vairosms_async import ClientStats, VairoSMSClient
 from .display import counted, grouped, is_terminal, print_line
 from .inputs import printable
 from .lookups import Lookups
-from .signals import suspendable, warn
+from .signals import as_warning, suspendable, warn
 
 _LINE_EVERY: Final = 5.0
 """Minimum number of seconds between two lines, and seconds until silence is reported."""
@@ -74,8 +74,7 @@ class Progress:
         now = time.monotonic()
         if not self._draws and now - self._warned >= _LINE_EVERY:
             self._warned = now
-            line = _("warning: {message}").format(message=self._last_warning)
-            self._print(Text(line, style="yellow"))
+            self._print(Text(as_warning(self._last_warning), style="yellow"))
 
     def warnings(self) -> list[str]:
         """Return a line with the number of warnings and the last one, or no line."""

@@ -46,7 +46,12 @@ def say(text: str) -> None:
 
 def warn(text: str) -> None:
     """Print a warning on stderr."""
-    say(_("warning: {message}").format(message=text))
+    say(as_warning(text))
+
+
+def as_warning(text: str) -> str:
+    """Return a text as the line of a warning."""
+    return _("warning: {message}").format(message=text)
 
 
 class Signals:
