@@ -218,12 +218,13 @@ class Store:
                 "SELECT error, count(*), min(id) FROM wanted_gonderim "
                 "WHERE error IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
             )
+            packets = self.count()
             return Summary(
-                packets=self.count(),
+                packets=packets,
                 states={PaketDurum(durum): count for durum, count in states},
                 reasons={reason: Kind(count, id) for reason, count, id in reasons},
                 errors={error: Kind(count, id) for error, count, id in errors},
-                unknown=self.count() - known,
+                unknown=packets - known,
                 kredi_toplam=int(kredi),
             )
 
