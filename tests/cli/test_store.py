@@ -421,7 +421,7 @@ def test_a_full_disk_loses_only_what_was_not_saved(path):
     with Store(path, PANEL) as store:
         save(store, found(1))
         [[pages]] = store._db.execute("PRAGMA page_count")  # noqa: SLF001 (a disk of this size)
-        store._db.execute(f"PRAGMA max_page_count = {pages}")  # noqa: SLF001
+        store._db.execute(f"PRAGMA max_page_count = {pages}")  # noqa: SLF001 (as above)
         with pytest.raises(StoreError, match="No space left on device"):
             save(store, *map(found, range(2, 2000)))
         assert store.known([1, 2]).keys() == {1}
