@@ -19,7 +19,7 @@ def main() -> int:
         use_language()
         return _run()
     except KeyboardInterrupt:  # before `run` handles signals
-        print(_("Interrupted."), file=sys.stderr)  # noqa: T201
+        print(_("Interrupted."), file=sys.stderr)  # noqa: T201 (click is not loaded)
         return 130
 
 
@@ -32,6 +32,6 @@ def _run() -> int:
         advice = _("the command needs {package}: {advice}").format(
             package=exc.name, advice="pip install '/path/to/the/clone[cli]'"
         )
-        print(f"vairosms: {advice}", file=sys.stderr)  # noqa: T201
+        print(f"vairosms: {advice}", file=sys.stderr)  # noqa: T201 (click may be missing)
         return 2
     return run()
