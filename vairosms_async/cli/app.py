@@ -234,6 +234,6 @@ def bulk(
 
 cli.subcommand_metavar = _("COMMAND [ARGS]...")
 cli.options_metavar = _("[OPTIONS]")
-for command in (bulk, get, wait, demo, sandbox):
-    command.options_metavar = cli.options_metavar
-    cli.add_command(command)
+for _command in (bulk, get, wait, demo, sandbox):
+    _command.options_metavar = cli.options_metavar
+    cli.add_command(_command)

@@ -53,13 +53,13 @@ ABOUT_THE_KEY: Final = _(
 class WholeNumber(click.IntRange):
     """A whole number in a range."""
 
-    name = _("whole number")
+    name: str = _("whole number")
 
 
 class Number(click.FloatRange):
     """A finite number in a range. Python reads nan and inf as floats, too."""
 
-    name = _("number")
+    name: str = _("number")
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

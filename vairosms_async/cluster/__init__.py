@@ -27,13 +27,13 @@ try:
 
     from ._driver import BulkCheck
     from ._worker import PanelPlugin, encrypt
-except ModuleNotFoundError as exc:
-    if exc.name not in {"cryptography", "dask", "distributed"}:
+except ModuleNotFoundError as _exc:
+    if _exc.name not in {"cryptography", "dask", "distributed"}:
         raise  # Dask is there, but broken
     raise ImportError(
-        f"vairosms_async.cluster needs {exc.name}: install the extra dask, such as with "
+        f"vairosms_async.cluster needs {_exc.name}: install the extra dask, such as with "
         "pip install '/path/to/the/clone[dask]'"
-    ) from exc
+    ) from _exc
 
 __all__ = ["bulk_check"]
 
