@@ -5,7 +5,7 @@ import io
 
 import pytest
 import xlsxwriter
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.cli.reading import read_bytes, read_file
@@ -68,7 +68,7 @@ def test_reads_the_ids_that_csv_writes(
 
 DIALECTS = st.fixed_dictionaries(
     {
-        "delimiter": st.sampled_from("\t;|,: "),
+        "delimiter": st.sampled_from("\t;|,"),
         "quotechar": st.sampled_from("\"'"),
         "doublequote": st.booleans(),
         "escapechar": st.sampled_from(["\\", "^"]),
@@ -77,11 +77,19 @@ DIALECTS = st.fixed_dictionaries(
 )
 
 
+ESCAPED_HEADER = [["Ad", "Soyad", "No;"], ["", "", "1"], [";", "2", "1"], ["", "", "1"]]
+ESCAPING = {"delimiter": ";", "quoting": csv.QUOTE_NONE, "escapechar": "\\"}
+
+
+@example(([1, 1, 1], 2, ESCAPED_HEADER), ESCAPING, "utf-8")
+@example(([1, 1, 1], 2, ESCAPED_HEADER), ESCAPING | {"escapechar": "^"}, "utf-8")
 @given(tables(), DIALECTS, st.sampled_from([*ENCODINGS, "cp857", "utf-32", "mac-turkish"]))
 def test_never_misreads_a_dialect_of_csv(table, dialect, encoding):
     ids, index, rows = table
     text = io.StringIO()
-    one_line_cells = [[cell.replace("\n", " ") for cell in row] for row in rows]
+    # Without the quotes that Excel writes, two delimiters can divide the same rows.
+    others = str.maketrans(dict.fromkeys(set("\t;|") - {dialect["delimiter"]}, "") | {"\n": " "})
+    one_line_cells = [[cell.translate(others) for cell in row] for row in rows]
     csv.writer(text, **dialect).writerows(one_line_cells)
     data = text.getvalue().encode(encoding, "replace")
     for column in (str(index + 1), rows[0][index].strip()):

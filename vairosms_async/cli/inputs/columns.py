@@ -45,14 +45,11 @@ def find_id_column(column: str | None, rows: Sequence[SampleRow]) -> int:
         raise InputError(messages.NAME_THE_COLUMN.format(columns=_described(rows)), cells)
     if column.isdecimal():
         _check_is_not_title(rows)
-        # int() refuses texts of more than 4,300 digits.
-        number = int(column) if len(column) <= _MAX_DIGITS else 0
-        if not 1 <= number <= len(header):
-            raise InputError(
-                messages.NO_COLUMN_NUMBER.format(column=shorten(column), width=len(header))
-            )
-        return number - 1
     found = find_columns(column, header)
+    if not found and column.isdecimal():
+        raise InputError(
+            messages.NO_COLUMN_NUMBER.format(column=shorten(column), width=len(header))
+        )
     if not found:
         raise _no_such_column(column, rows)
     if len(found) > 1:
@@ -67,11 +64,15 @@ def find_id_column(column: str | None, rows: Sequence[SampleRow]) -> int:
 
 
 def find_columns(column: str, header: Sequence[Cell]) -> list[int]:
-    """Return the indices of the columns with a name.
+    """Return the indices of the columns with a name, or the index of a column's number.
 
     Names that differ only in case, blanks, Unicode form or invisible characters are equal, unless
     one of them is the name as it was given.
     """
+    if column.isdecimal():
+        # int() refuses texts of more than 4,300 digits.
+        number = int(column) if len(column) <= _MAX_DIGITS else 0
+        return [number - 1] if 1 <= number <= len(header) else []
     names = ["" if cell is None else str(cell).strip() for cell in header]
     if names.count(column) == 1:
         return [names.index(column)]

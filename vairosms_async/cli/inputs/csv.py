@@ -34,6 +34,9 @@ _NO_DELIMITER: Final = "\uffff"
 _PART_OF_NUMBER = re.compile(r"\s*[0-9]{1,3}\s*")
 """Three digits of a large number, or decimals."""
 
+_ESCAPES: Final = ("\\", "^")
+"""Characters before a delimiter that belongs to its cell. Excel does not write so."""
+
 _EXCEL_DELIMITER = re.compile(r"\ufeff?sep=([;,\t|])\s*")
 
 
@@ -78,6 +81,9 @@ def _table(
     parser: "_Parser", delimiter: str, column: str | None, rows: Sequence[SampleRow]
 ) -> Table:
     cells, length = parser.parse(delimiter)
+    first_lines = "\n".join(islice(parser.ahead(), length))
+    if any(escape + delimiter in first_lines for escape in _ESCAPES):
+        raise InputError(messages.ESCAPED_DELIMITER)
     if column is None and delimiter == _NO_DELIMITER:
         check_is_not_one_line(rows)
         if cells is None or not has_header(0, cells) or not _starts_with_id(rows[1:]):
@@ -101,7 +107,8 @@ def _rows(parser: "_Parser", delimiter: str, index: int, width: int) -> Iterator
         parser.skip(length)
         if len(line) > MAX_LINE:
             yield number, [line], messages.LINE_TOO_LONG
-        elif cells is None:
+        # A quote that its own row does not close can end in a later row.
+        elif cells is None or (length > 1 and index < len(cells) < width):
             yield number, [line], messages.UNREADABLE_ROW
         elif len(cells) > width and _may_have_moved(cells, width, delimiter, index):
             yield number, cells, messages.TOO_LONG
@@ -111,6 +118,8 @@ def _rows(parser: "_Parser", delimiter: str, index: int, width: int) -> Iterator
 
 def _may_have_moved(cells: Sequence[str], width: int, delimiter: str, index: int) -> bool:
     """Whether a row has surplus cells because one of the cells up to the id was divided."""
+    if any(cell.endswith(_ESCAPES) for cell in cells[:index]):
+        return True
     is_surplus_blank = all(map(is_blank, cells[width:]))
     if delimiter != ",":
         return index > 0 and not is_surplus_blank
@@ -151,29 +160,45 @@ def _is_comment(line: str, column: str | None) -> bool:
 
 
 def _find_delimiter(parser: "_Parser", column: str | None) -> str:
-    """Return the delimiter with which the header has the column and the rows are even.
+    """Return the delimiter with which the column has the most ids.
 
-    If there are several, the rarest of those that divide the first row, because a decimal comma can
-    be in each row.
+    If there are several, one with which the rows are even. If there are still several, the rarest
+    of those that divide the first row, because a decimal comma can be in each row.
     """
     samples = {_NO_DELIMITER: parser.sample(_NO_DELIMITER)}
     for delimiter in _DELIMITERS:
         # "52,0" is one number, and so is a tab before a number.
         if any(delimiter in line and not is_number(line) for line in parser.ahead()):
             samples[delimiter] = parser.sample(delimiter)
-    if is_name(column):
-        with_column = {
-            delimiter: rows
-            for delimiter, rows in samples.items()
-            if rows and find_columns(column, rows[0][1])
-        }
-        samples = with_column or samples
+    if column is not None:
+        if is_name(column):
+            with_column = {d: rows for d, rows in samples.items() if _has_column(column, rows)}
+            samples = with_column or samples
+        ids = {d: _count_ids(column, rows, d) for d, rows in samples.items()}
+        samples = {d: rows for d, rows in samples.items() if ids[d] == max(ids.values())}
     even_rows = {delimiter: _count_even_rows(rows) for delimiter, rows in samples.items()}
     most = max(even_rows.values())
     for delimiter, count in even_rows.items():
         if 0 < most <= 2 * count and len(samples[delimiter][0][1]) > 1:
             return delimiter
     return max(even_rows, key=lambda delimiter: even_rows[delimiter])
+
+
+def _has_column(column: str, rows: Sequence[SampleRow]) -> bool:
+    return bool(rows and find_columns(column, rows[0][1]))
+
+
+def _count_ids(column: str, rows: Sequence[SampleRow], delimiter: str) -> int:
+    """Return how many rows have an id in a column. The decimals of a number are no id."""
+    if not _has_column(column, rows):
+        return 0
+    index = find_columns(column, rows[0][1])[0]
+    texts = [[str(cell) for cell in cells] for _, cells in rows if index < len(cells)]
+    return sum(
+        is_number(cells[index])
+        and not (delimiter == "," and index > 0 and cells[index - 1][-1:].isdecimal())
+        for cells in texts
+    )
 
 
 def _count_even_rows(rows: Sequence[SampleRow]) -> int:

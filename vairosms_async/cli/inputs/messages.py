@@ -38,6 +38,9 @@ OTHER_ENCODING: Final = _("it is not in {encoding}")
 TOO_FEW_ROWS: Final = _("it has only {rows} rows, and --skip-rows {skip_rows} skips all")
 NO_ROWS: Final = _("it has no rows, and so no column {column!r}")
 UNREADABLE_HEADER: Final = _("the first row cannot be read: is it CSV, with each quote closed?")
+ESCAPED_DELIMITER: Final = _(
+    "the first row has a backslash or ^ before a delimiter. Put that cell in quotes instead"
+)
 NO_COLUMN: Final = _("no column {column!r}. Columns: {columns}")
 NO_COLUMN_NUMBER: Final = _("no column {column}: the first row has {width}")
 SAME_NAME: Final = _(
