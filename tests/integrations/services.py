@@ -1,4 +1,4 @@
-"""Ways to run the example web services: in the test's event loop, or in a child process."""
+"""Ways to run web services: in the test's event loop, or in a child process."""
 
 import asyncio
 import importlib.util
@@ -53,18 +53,20 @@ SERVICES = {"fastapi_service": serve_fastapi_example, "aiohttp_service": serve_a
 
 
 @contextmanager
-def service_process(name, **settings):
-    """Run an example service in a child process. Yield the process and the service's URL.
+def server_process(*arguments, folder=None, **settings):
+    """Run a server in a child process. Yield the process and the server's URL.
 
     Args:
-        name: The example, such as ``"fastapi_service"``.
+        arguments: Python's arguments, such as a program.
+        folder: The current folder of the process. None: that of the tests.
         settings: Environment variables for it.
     """
     child = subprocess.Popen(
-        [sys.executable, "-X", "dev", EXAMPLES / f"{name}.py"],
+        [sys.executable, "-X", "dev", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=os.environ | {"PORT": "0", "PYTHONUNBUFFERED": "1"} | settings,
+        cwd=folder,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"} | settings,
     )
     try:
         output = b""
@@ -75,3 +77,8 @@ def service_process(name, **settings):
     finally:
         child.kill()
         child.communicate()
+
+
+def service_process(name, **settings):
+    """Run an example, such as ``"fastapi_service"``, as `server_process` does."""
+    return server_process(EXAMPLES / f"{name}.py", PORT="0", **settings)
