@@ -6,7 +6,7 @@ import click
 import pytest
 from packaging.requirements import Requirement
 
-from tests.helpers import ROOT
+from tests.helpers import EXAMPLES, ROOT
 from tests.platforms import posix
 from tests.project.documents import (
     Block,
@@ -91,6 +91,13 @@ def test_links_have_a_target(name):
         if fragment:
             titles = [title for _, title in headings(linked.read_text("utf-8"))]
             assert fragment in map(anchor, titles), target
+
+
+def test_pages_link_each_example():
+    targets = {target for text in TEXTS.values() for target in link_targets(text)}
+    for path in EXAMPLES.iterdir():
+        if path.is_file():
+            assert f"../../{document_name(path)}" in targets
 
 
 @pytest.mark.parametrize("name", TEXTS)
