@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.helpers import run_vairosms
+from tests.helpers import ROOT
 from vairosms_async import __version__
 
 COMMANDS = ["demo", "get", "bulk", "wait", "sandbox"]
@@ -25,6 +26,11 @@ def test_help_lists_commands_and_exit_codes(vairosms):
     for command in COMMANDS:
         assert re.search(rf"^  {command} ", ran.out, re.MULTILINE)
     assert "Exit codes: 0 all found, 1 some failed" in ran.out
+
+
+def test_help_names_a_guide_that_exists(vairosms):
+    [guide] = re.findall(r"docs/\S+\.md", vairosms("--help").out)
+    assert ROOT.joinpath(guide).read_text("utf-8").startswith("# The command\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.helpers import Panel, run_vairosms, start_vairosms, write_ids
 from tests.cli.screens import printed, screen
+from tests.helpers import ROOT
+from vairosms_async.cli.app import cli
 from vairosms_async.cli.display import grouped, show_summary
 from vairosms_async.cli.language import find_language, reason_of, use_language
 from vairosms_async.cli.settings import LIBRARY_PROBLEMS
@@ -94,6 +96,11 @@ def test_help_is_turkish(vairosms, vairosms_in_turkish, command):
     assert ("vairosms" in examples) == bool(command)
     assert all(len(line) <= 100 for line in ran.out.splitlines())
     assert options(ran.out) == options(vairosms(*command, "--help").out) != set()
+
+
+def test_help_names_the_turkish_guide(turkish):
+    [guide] = re.findall(r"docs/\S+\.md", gettext(cli.help))
+    assert ROOT.joinpath(guide).read_text("utf-8").startswith("# Komut\n")
 
 
 def test_get_is_turkish(vairosms_in_turkish):

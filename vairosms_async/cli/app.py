@@ -57,7 +57,8 @@ def run() -> int:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help=_(
         "Look up the status of SMS packets, with VairoSMS' Gönderim Bilgisi API.\n\n"
-        "Try it without a key: vairosms demo"
+        "Try it without a key: vairosms demo\n\n"
+        "Guide: docs/guides/command.md in the clone"
     ),
     epilog=_(
         "Exit codes: 0 all found, 1 some failed, 2 not started (usage, files, settings), 3 key "
