@@ -1,4 +1,4 @@
-"""The guide's views for FastAPI, Django and Flask, behind real servers."""
+"""FastAPI, Django and Flask with the guide's code, behind real servers."""
 
 import asyncio
 from itertools import product, starmap
@@ -6,7 +6,7 @@ from itertools import product, starmap
 import aiohttp
 import pytest
 
-from tests.helpers import KEY, assert_no_key
+from tests.helpers import EXAMPLES, KEY, assert_no_key
 from tests.integrations.services import server_process
 from tests.project.documents import block_with, page
 
@@ -39,6 +39,11 @@ FLASK_WSGI = f"from app import app\n{WSGI}"
     ("arguments", "views"),
     [
         pytest.param([*UVICORN, "service:app"], ["gonderim"], id="FastAPI"),
+        pytest.param(
+            [*UVICORN, "--app-dir", EXAMPLES, "fastapi_service:app"],
+            ["gonderim"],
+            id="FastAPI, the example",
+        ),
         pytest.param(
             [*UVICORN, "--factory", "django.core.asgi:get_asgi_application"],
             ["gonderim", "sync/gonderim"],

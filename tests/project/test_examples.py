@@ -169,6 +169,13 @@ async def test_ctrl_c_ends_an_example_without_a_traceback(panel, settings, ids_f
 
 
 @pytest.mark.slow
+async def test_prometheus_metrics_prints_the_figures_of_its_client():
+    code, out, err = await run_example("prometheus_metrics.py")
+    assert (code, err) == (0, "")
+    assert "\nvairosms_requests_total 100.0\n" in out
+
+
+@pytest.mark.slow
 async def test_dask_bulk_counts_packets_of_the_sandbox_panel():
     code, out, _ = await run_example("dask_bulk.py")
     assert code == 0
