@@ -46,7 +46,7 @@ def coverage(session: nox.Session) -> None:
     session.env["COVERAGE_FILE"] = str(Path(session.create_tmp()) / "coverage")
     session.run("coverage", "erase")
     python = ("python", "-X", "dev", "-W", "error")
-    session.run(*python, "-m", "coverage", "run", "-m", "pytest", *session.posargs)
+    session.run(*python, "-m", "coverage", "run", "-m", "pytest", "-n", "2", *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 

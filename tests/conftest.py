@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import logging
+import os
 import shlex
 import signal
 import sys
@@ -27,6 +28,10 @@ asyncio.set_event_loop(None)
 # child processes that test Ctrl-C would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Coverage measures the processes of pytest-xdist, but not those that a test starts.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 # Hypothesis does not measure time, so that a busy machine fails no test.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -299,16 +299,24 @@ async def test_raises_a_base_exception_of_the_rate_limiter(panel, return_excepti
 
 @pytest.mark.parametrize("steps", range(5))
 def test_a_refused_key_ends_a_lookup_that_times_out_in_the_same_moment(steps):
-    async def look_up(base_url):
+    def be_busy(loop):
+        # From before the refusal of id 2 until after the timeout of id 1.
+        if panel.requests == 2:
+            time.sleep(0.3)
+        else:
+            loop.call_later(0.01, be_busy, loop)
+
+    async def look_up():
         options = {"timeout": 0.2, "rate_limiter": SlowExitLimiter(steps)}
         retry = RetryPolicy(initial_delay=0)
-        async with VairoSMSClient("wrong", base_url=base_url, retry=retry, **options) as client:
-            # The loop is busy from before the refusal of id 2 until after the timeout of id 1.
-            asyncio.get_running_loop().call_later(0.1, time.sleep, 0.2)
+        async with VairoSMSClient(
+            "wrong", base_url=panel.base_url, retry=retry, **options
+        ) as client:
+            be_busy(asyncio.get_running_loop())
             with pytest.raises(VairoSMSAuthError):
                 await client.gather_gonderimler([1, 2])
 
-    with SandboxPanel(latency=0.15) as panel:
+    with SandboxPanel(latency=0.05) as panel:
         panel.fail(Fault("hang"), id=1, times=None)
-        asyncio.run(look_up(panel.base_url))
+        asyncio.run(look_up())
     assert panel.requests_by_id == {1: 1, 2: 1}
