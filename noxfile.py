@@ -27,16 +27,23 @@ os.environ["PATH"] = os.pathsep.join(
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests with the newest dependencies. `-- -m ""` includes the slow ones."""
+    """Run the tests with the newest dependencies, all but the slow ones."""
     session.install(*SOURCE, "--group", "test")
     session.run("python", "-X", "dev", "-W", "error", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def slow(session: nox.Session) -> None:
+    """Run the slow tests. Python's development mode would take up to six times as long."""
+    session.install(*SOURCE, "--group", "test")
+    session.run("python", "-W", "error", "-m", "pytest", "-m", "slow", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """Run the tests with the oldest dependencies that pyproject.toml allows."""
     session.install("--resolution", "lowest-direct", *SOURCE, "--group", "test")
-    session.run("python", "-X", "dev", "-W", "error", "-m", "pytest", *session.posargs)
+    session.run("python", "-W", "error", "-m", "pytest", *session.posargs)
 
 
 @nox.session(python="3.13")  # 3.11 does not report each `continue`
@@ -45,8 +52,8 @@ def coverage(session: nox.Session) -> None:
     session.install(*SOURCE, "--group", "test", "--group", "coverage")
     session.env["COVERAGE_FILE"] = str(Path(session.create_tmp()) / "coverage")
     session.run("coverage", "erase")
-    python = ("python", "-X", "dev", "-W", "error")
-    session.run(*python, "-m", "coverage", "run", "-m", "pytest", "-n", "2", *session.posargs)
+    tests = ("-m", "pytest", "-n", "2", *session.posargs)
+    session.run("python", "-W", "error", "-m", "coverage", "run", *tests)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 

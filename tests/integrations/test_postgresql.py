@@ -46,7 +46,7 @@ def start(server, panel):
 
     async def start(*ids, key=KEY):
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-X", "dev", "-W", "error"),
+            *(sys.executable, "-W", "error"),
             *(EXAMPLES / "nightly_postgresql.py", *map(str, ids)),
             env=os.environ
             | server
