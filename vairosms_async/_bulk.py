@@ -67,7 +67,8 @@ async def stream(
     async def deliver(result: Result) -> None:
         consumed = loop.create_future()
         results.append((result, consumed))
-        changed.set()
+        if len(results) == 1:
+            changed.set()
         await consumed  # back-pressure
 
     def count_end(_: object) -> None:
@@ -195,10 +196,16 @@ class _Workers(Generic[Item, Result]):
 
     async def _work(self) -> None:
         try:
-            while (item := await self._read()) is not END:
+            items = self._items
+            while True:
+                # A coroutine for each id would be slow.
+                item = self._read_now(items) if isinstance(items, _AsAsync) else await self._read()
+                if item is END:
+                    break
                 result = await self._look_up(item)
                 if result is not None:
                     await self._take(result)
+            self._exhausted = True
         except asyncio.CancelledError:
             closed = self._shared.closing.is_set()
             message = CLOSED if closed else "other code cancelled a task of this bulk lookup"
@@ -216,24 +223,27 @@ class _Workers(Generic[Item, Result]):
             for task in self.tasks - {asyncio.current_task()}:
                 task.cancel()
 
-    async def _read(self) -> Item | End:
-        item: Item | End = END
+    def _read_now(self, items: "_AsAsync[Item]") -> Item | End:
         try:
-            if isinstance(self._items, _AsAsync):
-                item = END if self._exhausted else self._items.read()
-            else:
-                async with self._turn:  # one worker reads at a time
-                    item = END if self._exhausted else await anext(self._items, END)
+            return END if self._exhausted else items.read()
+        except (Exception, asyncio.CancelledError) as exc:  # noqa: BLE001 (`raise_error` raises it)
+            return self._end_source(exc)
+
+    async def _read(self) -> Item | End:
+        try:
+            async with self._turn:  # one worker reads at a time
+                return END if self._exhausted else await anext(self._items, END)
         except asyncio.CancelledError as exc:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            self.error = self.error or exc  # raised by the source: nobody cancelled this worker
+            return self._end_source(exc)  # the source raised it: nobody cancelled this worker
         except Exception as exc:  # noqa: BLE001 (`raise_error` raises it)
-            self.error = self.error or exc
-        if item is END:
-            self._exhausted = True
-        return item
+            return self._end_source(exc)
+
+    def _end_source(self, error: BaseException) -> End:
+        self.error = self.error or error
+        return END
 
 
 async def cancel_and_wait(tasks: Tasks) -> None:

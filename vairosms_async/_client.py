@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, 
 from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import tzinfo
 from enum import Enum
+from functools import partial
 from typing import Any, Final, Literal, NoReturn, Self, SupportsIndex, overload
 
 import aiohttp
@@ -395,10 +396,9 @@ class VairoSMSClient:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a VairoSMSClient cannot be copied or pickled: create another client")
 
-    def _look_up(
-        self, id: SupportsIndex | str, *, on_error: Callable[[VairoSMSError], None] | None = None
-    ) -> Coroutine[Any, Any, GonderimResult]:
-        return look_up(self._shared, self._options, id, on_error)
+    @property
+    def _look_up(self) -> Callable[..., Coroutine[Any, Any, GonderimResult]]:
+        return partial(look_up, self._shared, self._options)
 
     def _limit(self, max_concurrency: int | None) -> int:
         cap = self._shared.max_concurrency

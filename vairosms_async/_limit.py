@@ -81,7 +81,7 @@ class AnswerTimes:
         if sent_at < self._start:
             return False
         self._count += 1
-        self._sum += math.log(max(seconds, 1e-6))
+        self._sum += math.log(seconds or 1e-6)
         return self._count >= self._needed
 
     def finish_round(self, now: float, limit: float) -> float:
@@ -175,14 +175,15 @@ class AdaptiveLimit:
         self._refusals = Refusals()
         self._answers = 0
         self._answered_at = -math.inf
-        self._answered_limit = 0.0  # at the last answer
+        self._answered_limit = 0.0  # at an answer before the limit was last lowered
         self._fastest = math.inf
         self._slowest = 0.0
         self._spaced_at = math.inf
         self._fast_until = math.inf  # a limit, up to which each answer adds 1
         self._lowered_at = -math.inf
         # Since the limit was last lowered:
-        self._raised_times = self._answered_times = self._refused_times = 0
+        self._raised_times = self._refused_times = 0
+        self._answers_before = 0  # it was last lowered
         # The limit at least one answer time ago, and one that will be so later.
         self._earlier = self._later = math.inf
         self._later_at = -math.inf
@@ -211,18 +212,19 @@ class AdaptiveLimit:
             in_use: Whether the limit kept requests waiting. If not, it does not rise.
         """
         seconds = now - sent_at
+        value = self.value
         self._answers += 1
-        self._answered_times += 1
-        self._answered_at, self._answered_limit = now, self.value
+        self._answered_at = now
         self.latency += (seconds - self.latency) / min(64, self._answers)
-        if now >= self._later_at + self.latency:
-            self._earlier, self._later, self._later_at = self._later, self.value, now
-        self._refusals.add(self.value, refused=False)
         self._fastest = min(seconds, self._fastest * 1.01)
         self._slowest = max(seconds, self._slowest * 0.99)
+        if self._spaced_at <= now:  # the panel has refused a lookup
+            self._refusals.add(value, refused=False)
+            if now >= self._later_at + self.latency:
+                self._earlier, self._later, self._later_at = self._later, value, now
         # One lookup at a time does not slow itself down.
-        if self.value >= 2 and self._times.add(sent_at, seconds):
-            self._set(self._times.finish_round(now, self.value))
+        if value >= 2 and self._times.add(sent_at, seconds):
+            self._set(self._times.finish_round(now, value))
         # Answers near the timeout may come from a queue, which a higher limit makes longer.
         if (
             in_use
@@ -303,12 +305,16 @@ class AdaptiveLimit:
         elif sent_at >= self._lowered_at and now >= self._lowered_at + self.latency:
             # The request was sent at the limit of an answer time ago.
             value = min(value, max(value / 2, self._earlier))
-            most_refused = self._refused_times > 2 * self._answered_times
+            answers = self._answers - self._answers_before
+            most_refused = self._refused_times > 2 * answers
+            if answers:
+                self._answered_limit = self.value
             value *= KEPT_OF_MOST_REFUSED if most_refused else KEPT
             # Far below it, the old limit says nothing about the new one.
             self._fast_until = math.inf if value < self._answered_limit / 4 else 0.0
             self._lowered_at = now
-            self._raised_times = self._answered_times = self._refused_times = 0
+            self._raised_times = self._refused_times = 0
+            self._answers_before = self._answers
         self._set(max(value, self._spacing / MAX_INTERVAL))
         self._times.reset(now, self.value)
 

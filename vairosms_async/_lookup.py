@@ -14,7 +14,7 @@ from ._errors import (
     VairoSMSConnectionError,
     VairoSMSError,
 )
-from ._models import Gonderim
+from ._models import NO_FIELDS, Gonderim
 from ._pace import requested_pause
 from ._result import GonderimResult
 from ._retry import FailedAttempts, RetryPolicy
@@ -77,7 +77,8 @@ async def look_up(
         outcome, overloaded = await _attempt(shared, options, gonderim_id, attempt)
         if isinstance(outcome, Gonderim):
             shared.budget.deposit(retried=attempt > 1)
-            if outcome.unreadable or (outcome.log and outcome.log.unreadable):
+            log = outcome.log
+            if outcome.unreadable is not NO_FIELDS or (log and log.unreadable is not NO_FIELDS):
                 _warn_of_unreadable_fields(shared, outcome)
             return GonderimResult(gonderim_id, outcome)
         _raise_if_refused(shared, outcome)
@@ -149,7 +150,7 @@ async def _attempt(
     """
     pace = shared.pace
     while True:
-        if seconds := shared.pause_remaining():
+        if pace.pause.has_begun and (seconds := shared.pause_remaining()):
             await shared.sleep(seconds)
             continue
         if not pace.slots.take():  # usually a slot is free, and `acquire` is slow
@@ -172,9 +173,9 @@ async def _send(
     shared: Shared, options: Options, gonderim_id: int, attempt: int
 ) -> tuple[Gonderim | VairoSMSError, bool] | None:
     """Send one request, unless a pause has begun. Return as `_attempt`, or None in a pause."""
-    if shared.pause_remaining():
-        return None
     pace, timeout = shared.pace, options.timeout
+    if pace.pause.has_begun and shared.pause_remaining():
+        return None
     transport, sent_at = shared.transport(), shared.now()
     pace.send(sent_at)
     try:

@@ -25,7 +25,7 @@ class RawFields(Mapping[str, Any]):
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> "RawFields":
         """Return a read-only copy of a mapping. All empty copies are one object."""
-        return cls(fields) if fields else _NO_FIELDS
+        return cls(fields) if fields else NO_FIELDS
 
     def __getitem__(self, name: str) -> Any:
         return self._fields[name]
@@ -43,7 +43,7 @@ class RawFields(Mapping[str, Any]):
         return RawFields.of, (self._fields,)
 
 
-_NO_FIELDS = RawFields({})
+NO_FIELDS = RawFields({})
 
 
 def _read_only(fields: Mapping[str, Any]) -> RawFields:
@@ -118,8 +118,8 @@ class GonderimLog:
     context: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
-    extra: Mapping[str, Any] = field(default=_NO_FIELDS, converter=_read_only, hash=False)
-    unreadable: Mapping[str, Any] = field(default=_NO_FIELDS, converter=_read_only, hash=False)
+    extra: Mapping[str, Any] = field(default=NO_FIELDS, converter=_read_only, hash=False)
+    unreadable: Mapping[str, Any] = field(default=NO_FIELDS, converter=_read_only, hash=False)
 
     @property
     def hata_kodu(self) -> str | None:
@@ -167,8 +167,8 @@ class Gonderim:
     paket_durum: PaketDurum
     created_at: datetime | None
     log: GonderimLog | None = None
-    extra: Mapping[str, Any] = field(default=_NO_FIELDS, converter=_read_only, hash=False)
-    unreadable: Mapping[str, Any] = field(default=_NO_FIELDS, converter=_read_only, hash=False)
+    extra: Mapping[str, Any] = field(default=NO_FIELDS, converter=_read_only, hash=False)
+    unreadable: Mapping[str, Any] = field(default=NO_FIELDS, converter=_read_only, hash=False)
 
     @property
     def is_final(self) -> bool:

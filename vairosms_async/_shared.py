@@ -132,12 +132,10 @@ class Shared:
 
     def ensure_usable(self) -> None:
         """Raise RuntimeError if the client is closed or was used in another event loop."""
-        self._ensure_open()
-        self._bind_loop()
-
-    def _ensure_open(self) -> None:
         if self.closing.is_set():
             raise RuntimeError(CLOSED)
+        if self._loop is not asyncio.get_running_loop():
+            self._bind_loop()
 
     def _bind_loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -148,7 +146,8 @@ class Shared:
 
     def transport(self) -> Transport:
         """Return the transport. The first call opens the session, in the running loop."""
-        self._ensure_open()  # the client may have been closed while the lookup waited for a slot
+        if self.closing.is_set():  # while the lookup waited for a slot
+            raise RuntimeError(CLOSED)
         if self._transport is None:
             session = self._session or open_session(self.max_concurrency)
             deadlines = self.interruptible
@@ -156,14 +155,11 @@ class Shared:
                 # Closing the client does not interrupt requests of the caller's session.
                 deadlines = Deadlines(asyncio.get_running_loop())
             self._transport = Transport(self.endpoint, session, deadlines)
-        if self._transport.session.closed:
-            raise RuntimeError("your aiohttp session is closed: close it after the last lookup")
         return self._transport
 
     def pause_remaining(self) -> float:
         """Return the seconds until a lookup may start, 0 if the client is not paused."""
-        pause = self.pace.pause
-        return pause.remaining(self.now()) if pause.has_begun else 0.0
+        return self.pace.pause.remaining(self.now())
 
     async def sleep(self, seconds: float) -> None:
         """Sleep. Raise RuntimeError if the client is closed meanwhile."""

@@ -153,6 +153,7 @@ class Transport:
             tz: The zone of the panel's times.
 
         Raises:
+            RuntimeError: The caller's session is closed.
             BaseException: A cancellation, or an exception of the session's hooks. Its traceback has
                 no frames of aiohttp.
         """
@@ -160,6 +161,8 @@ class Transport:
             with self._deadlines.limit(timeout):
                 return await self._request(gonderim_id, tz)
         except BaseException as exc:  # noqa: BLE001 (raised again)
+            if isinstance(exc, RuntimeError) and self.session.closed:
+                raise RuntimeError(_CLOSED) from None
             if isinstance(exc, Exception) and is_connection_failure(exc, self.session.connector):
                 return to_library_error(exc, gonderim_id, self._endpoint.base_url, timeout)
             raise _without_frames(exc)  # noqa: B904 (it is the same exception)
@@ -178,6 +181,7 @@ class Transport:
         )
 
 
+_CLOSED = "your aiohttp session is closed: close it after the last lookup"
 _TOO_LONG = f"not a valid answer of the panel: more than {MAX_BODY} bytes"
 _STREAMED = (
     "but a middleware, trace hook or response_class of the session has streamed the body. "
