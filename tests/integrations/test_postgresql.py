@@ -12,6 +12,7 @@ import pytest
 from examples.nightly_postgresql import ADD, BATCH, CREATE, SAVE
 from tests.helpers import EXAMPLES, KEY, assert_no_key
 from tests.integrations.postgresql import PROGRAMS, run_postgresql
+from tests.project.documents import block_with, page
 from vairosms_async import gonderim_from_dict
 from vairosms_async.sandbox import Fault
 
@@ -19,6 +20,8 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL is not installed"),
 ]
+
+END_BLOCKED_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +47,14 @@ async def database(server):
 def start(server, panel):
     """Return a function that starts the job."""
 
-    async def start(*ids, key=KEY):
+    async def start(*args, **settings):
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-W", "error"),
-            *(EXAMPLES / "nightly_postgresql.py", *map(str, ids)),
+            *(EXAMPLES / "nightly_postgresql.py", *map(str, args)),
             env=os.environ
             | server
-            | {"VAIROSMS_API_KEY": key, "VAIROSMS_BASE_URL": panel.base_url},
+            | {"VAIROSMS_API_KEY": KEY, "VAIROSMS_BASE_URL": panel.base_url}
+            | settings,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -62,8 +66,8 @@ def start(server, panel):
 def run(start):
     """Return a function that runs the job. It returns the exit code, stdout and stderr."""
 
-    async def run(*ids, **options):
-        child = await start(*ids, **options)
+    async def run(*args, **settings):
+        child = await start(*args, **settings)
         async with asyncio.timeout(60):
             out, err = (stream.decode() for stream in await child.communicate())
         assert_no_key(out + err)
@@ -91,8 +95,21 @@ async def test_a_packet_is_looked_up_each_night_until_it_is_final(run, panel, da
 
 async def test_the_record_has_all_fields(run, panel, client, database):
     await run(61)
-    record = await database.fetchval("SELECT record FROM packets WHERE id = 61")
+    [record, hata_kodu] = await database.fetchrow("SELECT record, hata_kodu FROM packets")
     assert gonderim_from_dict(json.loads(record)) == await client.get_gonderim(61)
+    assert hata_kodu == "INVALID_SOURCE_ADDRESS"
+    assert "BAŞLIK" in record
+
+
+async def test_the_statement_of_the_guide_adds_ids_of_another_table(database):
+    names = {}
+    exec(block_with(page("guides/database.md"), "FROM messages"), names)
+    await database.execute(CREATE)
+    await database.execute(ADD, [52])
+    await database.execute("CREATE TEMPORARY TABLE messages (gonderim_no bigint)")
+    await database.execute("INSERT INTO messages VALUES (52), (700), (NULL), (700)")
+    await database.execute(names["ADD_FROM_MESSAGES"])
+    assert await states(database) == [(52, None, False), (700, None, False)]
 
 
 async def test_a_failed_lookup_keeps_the_record_and_is_repeated_the_next_night(
@@ -152,13 +169,44 @@ async def test_a_job_takes_more_packets_than_one_batch(run, panel, database):
 
 async def test_a_late_answer_does_not_change_a_final_row(run, database):
     await run(52)
-    await database.execute(SAVE, 52, "DEVAM_EDIYOR", False, None, "late")
+    await database.execute(SAVE, 52, "DEVAM_EDIYOR", False, None, None, "late")
     row = await database.fetchrow("SELECT state, is_final, error FROM packets")
     assert row == ("SONLANDI", True, None)
 
 
 async def test_a_refused_key_ends_the_job_and_changes_no_row(run, database):
-    code, out, err = await run(52, key="wrong-key")
+    code, out, err = await run(52, VAIROSMS_API_KEY="wrong-key")
     assert (code, out) == (3, "")
     assert "refused the API key" in err
     assert await states(database) == [(52, None, False)]
+
+
+@pytest.mark.parametrize(
+    ("args", "settings", "code", "message"),
+    [
+        pytest.param(["--api-key-file", "key"], {}, 2, "invalid int value: 'key'", id="argument"),
+        pytest.param([], {"VAIROSMS_API_KEY": ""}, 2, "api_key is missing", id="no key"),
+        pytest.param([0], {}, 4, "violates check constraint", id="invalid id"),
+        pytest.param(
+            [], {"PGHOST": "127.0.0.1", "PGPORT": "1"}, 4, "Connect call failed", id="no server"
+        ),
+        pytest.param([], {"PGUSER": "nobody"}, 4, 'role "nobody" does not exist', id="no user"),
+    ],
+)
+async def test_an_error_is_a_message_and_an_exit_code(run, database, args, settings, code, message):
+    exit_code, out, err = await run(*args, **settings)
+    assert (exit_code, out) == (code, "")
+    assert message in err
+
+
+async def test_a_lost_connection_ends_the_job_with_a_message(start, database):
+    await database.execute(CREATE)
+    async with asyncio.timeout(60), database.transaction():
+        await database.execute("LOCK TABLE packets")
+        child = await start(52)
+        while not await database.fetchval(END_BLOCKED_CONNECTIONS):
+            await asyncio.sleep(0.05)
+    out, err = (stream.decode() for stream in await child.communicate())
+    assert (child.returncode, out) == (4, "")
+    assert err.startswith("PostgreSQL: ")
+    assert "Traceback" not in err
