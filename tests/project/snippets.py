@@ -4,7 +4,7 @@
 - ``python`` that starts an event loop is a program and runs in a process. If it uses a panel of its
   own, it gets no API key.
 - Other ``python`` runs here, as the body of one coroutine that all these blocks of the document
-  share, with the names `client` (of the panel) and `ids` (52 and 61).
+  share, with the name `client` (of the panel).
 - ``console``: each line that begins with ``$`` runs in a shell, and prints the lines below it.
 - ``sh``: the block runs in a shell and succeeds.
 - ``text`` is what the block above it has printed.
@@ -84,7 +84,7 @@ class DocumentRun:
 
     def __enter__(self) -> Self:
         self._client = VairoSMSClient()
-        self._names = {"__name__": self._name, "client": self._client, "ids": [52, 61]}
+        self._names = {"__name__": self._name, "client": self._client}
         return self
 
     def __exit__(self, *exc_info: object) -> None:

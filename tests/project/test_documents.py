@@ -133,7 +133,7 @@ from greeting import greeting
 Words.
 
 ```python
-print(greeting, (await client.get_gonderim(ids[0])).id)
+print(greeting, (await client.get_gonderim(52)).id)
 ```
 
 ```text
@@ -200,7 +200,7 @@ FAULTS = {
     "wrong output in a shell": ("```console\n$ echo 1\n2\n```\n", 2),
     "failed command": ("```sh\nfalse\ntrue\n```\n", 2),
     "failed command with a prompt": ("```console\n$ false\n```\n", 2),
-    "failed check": ("<!-- python\nassert not ids\n-->\n", 2),
+    "failed check": ("<!-- python\nassert not 52\n-->\n", 2),
     "syntax of a block that is not run": ("<!-- not run: x -->\n```sh\nif\n```\n", 3),
     "syntax of Python that is not run": ("<!-- not run: x -->\n```python\nif\n```\n", 3),
     "syntax of another language": ("```json\n{\n```\n", 2),
