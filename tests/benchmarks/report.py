@@ -40,7 +40,7 @@ _TURKISH = {
     "CPU per lookup, aiohttp by hand = 1.00": "sorgu başına CPU, elle yazılmış aiohttp = 1,00",
     "Memory for": "Bellek:",
     "packets": "paket",
-    "Lookups per second, one process": "Tek sürecin saniyedeki sorgusu",
+    "Lookups per second, one process": "Tek süreçte saniyede sorgu",
 }
 
 
