@@ -6,6 +6,8 @@ from string import Formatter
 import pytest
 
 from tests.project import catalogue
+from tests.project.documents import page
+from vairosms_async.cli.display import ERRORS
 
 SOURCE, COMPILED = catalogue.read_source(), catalogue.read_compiled()
 TEXTS = [message for message in SOURCE if message.id]
@@ -95,3 +97,9 @@ def test_translation_has_the_shape_of_the_text(message):
         assert text.count("\n") == original.count("\n")
         assert text.endswith((".", "...")) == original.endswith((".", "..."))
         assert text.endswith(":") == original.endswith(":")
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_the_turkish_page_about_errors_has_the_words_of_the_summary(name):
+    words = ERRORS | {"VairoSMSInvalidIdError": "rows without a packet id"}
+    assert f"| `{name}` | {COMPILED.gettext(words[name])} |" in page("tr/hatalar.md")
