@@ -18,6 +18,11 @@ from vairosms_async.sandbox import SandboxPanel
 
 VAIROSMS = (sys.executable, "-m", "vairosms_async")
 
+OFFLINE_ADVICE = (
+    "out.csv is written at the end. To write it from the answers so far, run the same command with "
+    "--offline.\n"
+)
+
 # A plain machine has no PYTHONUNBUFFERED and the like; the rest is what a process needs to start.
 INHERITED_VARIABLES = ("HOME", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE")
 

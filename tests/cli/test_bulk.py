@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.helpers import Ran, write_ids
+from tests.cli.helpers import OFFLINE_ADVICE, Ran, write_ids
 from tests.cli.results import OUTS, OutRow, check_complete, query_store, read_out
 from tests.helpers import example_packet
 from tests.platforms import posix
@@ -31,7 +31,7 @@ def test_out_has_the_rows_of_file_in_order(vairosms, panel, out):
     }  # fmt: skip
     assert all(row.error or row.durum in (-1, 0, 1) for row in rows)
     assert set(panel.requests_by_id.values()) == {1}
-    assert "Checked 207 rows in 0:0" in ran.err
+    assert ran.err.startswith("207 rows, 200 packets: 200 lookups in 0:0")
     assert f"Results: {out}" in ran.err
 
 
@@ -81,7 +81,8 @@ def test_a_signal_says_how_far_the_run_is_and_leaves_out_untouched(vairosms, pan
     ran = vairosms("bulk", "ids", "-o", "out.csv", kill_after=0.4)
     assert ran.code == 143
     assert ran.err.endswith(
-        "Interrupted.\n0 of 100 packets are looked up.\nRun the same command again to continue.\n"
+        f"Interrupted.\n0 of 100 packets are done.\n{OFFLINE_ADVICE}"
+        "Run the same command again to continue.\n"
     )
     assert not Path("out.csv").exists()
 
@@ -97,8 +98,9 @@ def test_an_interrupted_run_whose_file_was_a_pipe_says_what_to_run_again(vairosm
     os.close(reading)
     assert ran.code == 143
     assert ran.err.endswith(
-        "Interrupted.\n0 of 2 packets are looked up.\nFILE was a pipe, not a file on disk. To "
-        "continue, run the whole command line again, with the command that wrote the ids.\n"
+        f"Interrupted.\n0 of 2 packets are done.\n{OFFLINE_ADVICE}"
+        "FILE was a pipe, not a file on disk. To continue, run the whole command line again, with "
+        "the command that wrote the ids.\n"
     )
 
 
@@ -115,7 +117,8 @@ def test_a_file_that_is_deleted_during_the_run_is_not_called_a_pipe(vairosms, pa
 
 def test_the_credits_of_a_packet_count_once(vairosms):
     write_ids([52, 61, 52, "052", 52])
-    assert "Checked 5 rows in " in (ran := vairosms("bulk", "ids", "-o", "out.csv")).err
+    ran = vairosms("bulk", "ids", "-o", "out.csv")
+    assert "5 rows, 2 packets: 2 lookups in " in ran.err
     assert "SONLANDI 1 " in ran.err
     assert "Credits charged: 2\n" in ran.err
 
@@ -138,16 +141,49 @@ def test_a_bug_in_the_display_is_raised(vairosms, monkeypatch):
         vairosms("bulk", "ids", "-o", "out.csv")
 
 
-def test_quiet_prints_nothing(vairosms):
+def test_quiet_prints_nothing_if_all_are_found(vairosms):
+    write_ids([52, 61])
+    assert vairosms("bulk", "ids", "-o", "out.csv", "--quiet") == Ran(0, "", "")
+
+
+def test_quiet_prints_one_line_if_some_failed(vairosms):
+    """cron sends it by mail."""
+    write_ids([52, "x", 9999, 9998, "y"])
+    assert vairosms("bulk", "ids", "-o", "out.csv", "--quiet") == Ran(
+        1,
+        "",
+        "Some failed: Packet not found 2 (e.g. 9998), rows without a packet id 2 (e.g. line 2)\n",
+    )
+    write_ids([52, 70])
+    assert vairosms("bulk", "ids", "-o", "out.csv", "--quiet", "--offline") == Ran(
+        1, "", "Some failed: not looked up 1\n"
+    )
+
+
+def test_the_summary_counts_rows_packets_and_lookups(vairosms):
+    write_ids([52, 61, 52, "x"])
+    ran = vairosms("bulk", "ids", "-o", "out.csv")
+    assert ran.err.startswith("4 rows, 2 packets: 2 lookups in 0:0")
+    write_ids([52, 61, 9999])
+    ran = vairosms("bulk", "ids", "-o", "out.csv")
+    assert ran.err.startswith("3 rows, 3 packets: 1 lookup in 0:0")
+    assert "\n2 packets known to be final, not looked up again\n" in ran.err
+    ran = vairosms("bulk", "ids", "-o", "out.csv", "--offline")
+    assert ran.err.startswith("3 rows, 3 packets: no lookups (--offline)\n")
+
+
+def test_the_summary_names_the_row_of_a_sheet_and_the_line_of_a_text(vairosms):
     write_ids([52, "x"])
-    assert vairosms("bulk", "ids", "-o", "out.csv", "--quiet") == Ran(1, "", "")
+    assert "e.g. line 2\n" in vairosms("bulk", "ids", "-o", "out.xlsx").err
+    ran = vairosms("bulk", "out.xlsx", "--column", "id", "-o", "out.csv")
+    assert "e.g. row 3\n" in ran.err
 
 
 @pytest.mark.parametrize("out", OUTS)
 def test_an_empty_input_gives_an_empty_out(vairosms, out):
     Path("ids").write_text("")
     ran = vairosms("bulk", "ids", "-o", out)
-    assert (ran.code, "Checked 0 rows" in ran.err) == (0, True)
+    assert (ran.code, "0 rows, 0 packets: 0 lookups" in ran.err) == (0, True)
     check_complete(out, [])
 
 

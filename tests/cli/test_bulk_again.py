@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.helpers import Ran, add_settling_packet, write_ids
+from tests.cli.helpers import OFFLINE_ADVICE, Ran, add_settling_packet, write_ids
 from tests.cli.results import OUTS, OutRow, check_complete, final_ids, query_store, read_out
 from tests.platforms import posix
 from vairosms_async.cli import bulk as bulk_module
@@ -35,7 +35,7 @@ def test_asks_again_only_for_failures_and_packets_in_progress(vairosms, panel, o
     rows = check_complete(out, ids)
     assert [row.id for row in rows if row.error] == ["9999", "abc"]
     assert rows[-1].durum == 1
-    assert f"{len(final)} packets known to be final, not asked for" in ran.err
+    assert f"{len(final)} packets known to be final, not looked up again" in ran.err
 
 
 def change_ids(lines):
@@ -141,7 +141,7 @@ def test_offline_writes_what_the_store_knows(vairosms, panel, monkeypatch, out):
     assert ran.code == 1
     assert panel.requests == 0
     assert [row.durum for row in check_complete(out, [61, 70, 52])] == [-1, None, 1]
-    assert "Checked 3 rows offline" in ran.err
+    assert "3 rows, 3 packets: no lookups (--offline)\n" in ran.err
     assert "not looked up 1 " in ran.err
 
 
@@ -154,7 +154,7 @@ def test_an_interrupted_run_leaves_out_untouched_and_continues(vairosms, panel):
     panel.fail(Fault("hang"), times=None, id=2)
     ran = vairosms("bulk", "ids", "-o", "out.csv", kill_after=1)
     assert ran.code == 143
-    assert "3 of 4 packets are looked up." in ran.err
+    assert "3 of 4 packets are done." in ran.err
     assert Path("out.csv").read_bytes() == before
     panel.clear_faults()
     asked = panel.requests_by_id.copy()
@@ -257,8 +257,8 @@ def test_a_full_disk_while_out_is_written_loses_nothing(vairosms, panel, monkeyp
         ran = vairosms("bulk", "ids", "-o", "out.csv")
     assert ran.code == 4
     assert ran.err == (
-        "Error: Cannot write out.csv: No space left on device. To write it later, run the same "
-        "command with --offline\n2 of 2 packets are looked up.\n"
+        "Error: Cannot write out.csv: No space left on device\n"
+        f"2 of 2 packets are done.\n{OFFLINE_ADVICE}"
         "Run the same command again to continue.\n"
     )
     panel.reset_counters()

@@ -16,6 +16,7 @@ def test_failures_in_a_row_end_the_run(vairosms, panel):
     assert ran.code == 4
     assert "stopped: 40 lookups in a row failed and none found its packet" in ran.err
     assert "the retry budget is spent" in ran.err
+    assert "\n0 of 999 packets are done.\n" in ran.err
     assert not Path("out.jsonl").exists()
     [[failed]] = query_store("out.jsonl.db", "SELECT count(*) FROM gonderim WHERE error NOT NULL")
     assert 40 <= failed < 80

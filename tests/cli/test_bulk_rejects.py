@@ -61,7 +61,9 @@ from vairosms_async.cli.store import Store
         ),
         pytest.param("ids -o out.csv --api-key-file bytes", "not UTF-8 text", id="binary key file"),
         pytest.param(
-            "ids -o out.csv --api-key-file words", "words contains whitespace", id="key of words"
+            "ids -o out.csv --api-key-file words",
+            "the API key in words contains whitespace",
+            id="key of words",
         ),
     ],
 )
@@ -181,7 +183,11 @@ def test_rejects_the_store_of_another_panel(vairosms, panel, monkeypatch):
     monkeypatch.setenv("VAIROSMS_BASE_URL", "https://other.example/api")
     ran = vairosms("bulk", "ids", "-o", "out.csv")
     assert ran.code == 2
-    assert f"out.csv.db: the store of another panel, {panel.base_url}" in ran.err
+    assert ran.err == (
+        f"Error: out.csv.db: the store of another panel, {panel.base_url}: check "
+        "VAIROSMS_BASE_URL, or name another OUT or --store. If OUT and this store were only a "
+        "test, delete both\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_writes_one_line_per_row_and_needs_no_store(vairosms, panel, folder):
         None, "VairoSMSInvalidIdError", None, None, "VairoSMSNotFoundError"
     ]  # fmt: skip
     assert rows[0]["gonderim"] == rows[3]["gonderim"]
-    assert "Checked 5 rows in 0:0" in ran.err
+    assert "5 rows, 3 packets: 3 lookups in 0:0" in ran.err
     assert "Results:" not in ran.err
     assert [path.name for path in folder.iterdir()] == ["ids"]
 

@@ -93,7 +93,7 @@ def test_an_interrupted_wait_has_saved_the_states_so_far(vairosms, panel):
     write_ids([52, 708, 709])
     ran = vairosms("bulk", "ids", "-o", "out.csv", "--wait", kill_after=2.5)
     assert ran.code == 143
-    assert "3 of 3 packets are looked up.\nRun the same command again" in ran.err
+    assert "2 of 3 packets are done.\n" in ran.err
     rows = query_store("out.csv.db", "SELECT id, paket_durum FROM gonderim ORDER BY id")
     assert rows == [(52, 1), (708, 0), (709, 1)]
     assert not Path("out.csv").exists()

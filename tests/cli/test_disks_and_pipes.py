@@ -37,7 +37,7 @@ def check_nothing_is_lost(panel, ran, store, out, ids):
     assert not Path(out).exists()
     final, asked = final_ids(store), panel.requests_by_id.copy()
     assert final
-    assert f"{len(final):,} of 1,000 packets are looked up." in ran.err
+    assert f"{len(final):,} of 1,000 packets are done." in ran.err
     assert run_vairosms("bulk", "ids", "-o", out, "--store", store, panel=panel).code == 0
     check_complete(out, ids)
     assert all(panel.requests_by_id[gonderim_id] == asked[gonderim_id] for gonderim_id in final)

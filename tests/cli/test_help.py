@@ -28,6 +28,11 @@ def test_help_lists_commands_and_exit_codes(vairosms):
     assert "Exit codes: 0 all found, 1 some failed" in ran.out
 
 
+def test_help_of_wait_says_what_a_timeout_exits_with(vairosms):
+    text = " ".join(vairosms("wait", "--help").out.split())
+    assert "Exit codes: 0 all final, 1 some failed or were not final after --timeout, 2 not" in text
+
+
 def test_help_names_a_guide_that_exists(vairosms):
     [guide] = re.findall(r"docs/\S+\.md", vairosms("--help").out)
     assert ROOT.joinpath(guide).read_text("utf-8").startswith("# The command\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.helpers import (
+    OFFLINE_ADVICE,
     Panel,
     run_vairosms,
     start_vairosms,
@@ -121,7 +122,7 @@ def test_a_signal_ends_a_run_while_the_panel_is_silent(panel, folder, number):
     ran = wait_for_exit(child)
     assert time.monotonic() - began < 2
     assert ran.code == 128 + number
-    assert ran.err == f"Interrupted.\n0 of 100 packets are looked up.\n{CONTINUE}"
+    assert ran.err == f"Interrupted.\n0 of 100 packets are done.\n{OFFLINE_ADVICE}{CONTINUE}"
 
 
 def test_a_signal_ends_a_run_during_name_resolution(folder):

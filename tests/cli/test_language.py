@@ -12,9 +12,10 @@ from tests.cli.helpers import Panel, run_vairosms, start_vairosms, write_ids
 from tests.cli.screens import printed, screen
 from tests.helpers import ROOT
 from vairosms_async.cli.app import cli
-from vairosms_async.cli.display import grouped, show_summary
+from vairosms_async.cli.display import grouped
 from vairosms_async.cli.language import find_language, reason_of, use_language
 from vairosms_async.cli.settings import LIBRARY_PROBLEMS
+from vairosms_async.cli.summary import show_summary
 from vairosms_async.sandbox import Fault
 
 COMMANDS = [[], ["demo"], ["get"], ["bulk"], ["wait"], ["sandbox"]]
@@ -146,7 +147,7 @@ def test_summary_of_bulk_is_turkish(vairosms_in_turkish):
     write_ids([52, 61, 9999, "x"])
     ran = vairosms_in_turkish("bulk", "ids", "-o", "out.csv")
     assert ran.code == 1
-    assert re.match(r"4 satır sorgulandı \(0:0\d, \d+/sn\)\n", ran.err)
+    assert re.match(r"4 satır, 3 paket: 3 sorgu \(0:0\d, \d+/sn\)\n", ran.err)
     for text in (
         "  SONLANDI 1  %25,0 ",
         "HATALI, nedenlerine göre\n",
@@ -160,7 +161,7 @@ def test_summary_of_bulk_is_turkish(vairosms_in_turkish):
     assert ran.err.endswith("\nSonuç: out.csv\n")
     assert "VairoSMS" not in ran.err
     ran = vairosms_in_turkish("bulk", "ids", "-o", "out.csv", "--offline")
-    assert ran.err.startswith("4 satır, saklanan yanıtlarla yazıldı\n")
+    assert ran.err.startswith("4 satır, 3 paket: sorgu yapılmadı (--offline)\n")
 
 
 @pytest.mark.parametrize("out", ["out.csv", "out.jsonl"])
@@ -240,7 +241,7 @@ def test_settings_errors_are_turkish(vairosms_in_turkish):
     ran = vairosms_in_turkish("get", 52, VAIROSMS_API_KEY="a b")
     assert (ran.code, ran.err) == (
         2,
-        "Hata: VAIROSMS_API_KEY değerinde boşluk ya da görünmeyen bir karakter var\n",
+        "Hata: VAIROSMS_API_KEY boşluk ya da görünmeyen bir karakter içeriyor\n",
     )
     ran = vairosms_in_turkish("get", 52, VAIROSMS_API_KEY=None)
     assert ran.code == 2
@@ -274,7 +275,7 @@ def test_warnings_of_the_library_are_turkish(panel, vairosms_in_turkish):
     panel.fail(Fault("status", status=429, retry_after=1), times=1)
     ran = vairosms_in_turkish("get", 52)
     assert ran.code == 0
-    assert ran.err == "uyarı: panel HTTP 429 yanıtını verdi: 1.00 saniye ara veriliyor\n"
+    assert ran.err == "Uyarı: panel HTTP 429 yanıtını verdi: 1.00 saniye ara veriliyor\n"
 
 
 @pytest.mark.slow

@@ -60,7 +60,7 @@ def test_out_has_the_rows_of_file(vairosms, panel, cluster, out):
     check_complete(out, IDS)
     assert panel.requests == 151
     assert panel.peak_in_flight <= 5
-    assert "Checked 155 rows" in ran.err
+    assert "155 rows, 151 packets: 151 lookups in " in ran.err
 
 
 def test_the_same_command_again_asks_only_for_what_is_missing(vairosms, panel, cluster):

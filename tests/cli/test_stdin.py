@@ -44,7 +44,7 @@ def test_the_same_command_again_with_the_same_stdin_continues(panel, folder):
     time.sleep(1)
     child.send_signal(signal.SIGTERM)
     ran = wait_for_exit(child)
-    assert (ran.code, "1 of 2 packets are looked up." in ran.err) == (143, True)
+    assert (ran.code, "1 of 2 packets are done." in ran.err) == (143, True)
     assert final_ids("out.csv.db") == {52}
     panel.clear_faults()
     ran = run_vairosms("bulk", "-", "-o", "out.csv", panel=panel, given=b"52\n61\n")

@@ -277,7 +277,7 @@ def test_a_store_belongs_to_one_panel(path):
         save(store, found(52))
     with Store(path, PANEL), pytest.raises(StoreError):
         Store(path, PANEL)
-    with pytest.raises(StoreError, match=f"the store of another panel, {PANEL}: name another"):
+    with pytest.raises(StoreError, match=f"the store of another panel, {PANEL}: check VAIROSMS"):
         Store(path, "https://other.example")
     with Store(path) as store:
         assert store.known([52])

@@ -7,8 +7,8 @@ import attrs
 from rich.console import Console
 
 from tests.cli.screens import printed, screen
-from vairosms_async.cli.display import show_summary
 from vairosms_async.cli.store import Kind
+from vairosms_async.cli.summary import show_summary
 
 
 def test_summary_shows_states_reasons_and_errors(summary):
@@ -32,7 +32,7 @@ def test_summary_shows_states_reasons_and_errors(summary):
 def test_summary_counts_rows_without_an_id_and_packets_that_were_not_looked_up(summary):
     out = screen()
     summary = attrs.evolve(summary, packets=190, unknown=90)
-    show_summary(out, "Checked 200 rows", summary, [], bad_rows=10, bad_line=7)
+    show_summary(out, "Checked 200 rows", summary, [], Kind(10, "line 7"))
     assert re.search(r"  not looked up +90  45\.0% ", printed(out))
     assert "  rows without a packet id 10   5.0% ██ e.g. line 7\n" in printed(out)
 

@@ -47,7 +47,7 @@ def test_bulk_shows_a_bar(panel, folder, size):
     assert "\x1b[32m" in text  # SONLANDI in green
     assert "\x1b[?25l" in text  # hides the cursor, and shows it again
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
-    assert "Checked 800 rows in 0:0" in text
+    assert "800 rows, 800 packets: 800 lookups in" in text
     assert "Results: out.csv" in text
 
 
@@ -56,7 +56,7 @@ def test_no_bar_if_results_go_to_the_terminal(panel, folder):
     assert code == 0
     assert text.count('"checked_at"') == 800
     assert "━" not in text
-    assert "Checked 800 rows" in text
+    assert "800 rows, 800 packets" in text
 
 
 def test_no_color_disables_colours(panel, folder):
@@ -98,7 +98,7 @@ def test_ctrl_c_says_how_to_continue(panel, folder):
     child.expect("/800")
     child.sendintr()
     child.expect("Interrupted.")
-    child.expect("of 800 packets are looked up.")
+    child.expect("of 800 packets are done.")
     child.expect("Run the same command again to continue.")
     child.expect(pexpect.EOF)
     child.close()

@@ -151,7 +151,10 @@ def cli() -> None:
 @click.option("--wait", is_flag=True, help=_("Poll packets in progress until they are final."))
 @click.option(
     "--wait-timeout", type=SECONDS, metavar=_("SECONDS"),
-    help=_("With --wait: maximum time to wait for each packet. Default: no limit."),
+    help=_(
+        "With --wait: maximum time to wait for each packet. Default: no limit. A packet that is "
+        "still in progress then is no failure."
+    ),
 )  # fmt: skip
 @click.option(
     "--max-concurrency", metavar=_("NUMBER"), type=WholeNumber(min=1), default=16,
@@ -182,7 +185,10 @@ def cli() -> None:
     ),
 )  # fmt: skip
 @api_key_file_option
-@click.option("--quiet", "-q", is_flag=True, help=_("Print no progress and no summary."))
+@click.option(
+    "--quiet", "-q", is_flag=True,
+    help=_("Print no progress and no summary, but one line on stderr if some failed."),
+)  # fmt: skip
 @click.pass_obj
 def bulk(
     signals: Signals,

@@ -4,6 +4,7 @@ import asyncio
 import os
 import stat
 from array import array
+from collections.abc import Iterator
 from contextlib import ExitStack
 from gettext import gettext as _
 from pathlib import Path
@@ -14,7 +15,7 @@ from attrs import define, field
 from vairosms_async import VairoSMSClient
 
 from .cluster import check_scheduler, on_cluster
-from .display import console, counted, describe_known, grouped, show_summary
+from .display import console, counted, grouped
 from .inputs import Input, InputError, printable, read_input
 from .language import reason_of
 from .lookups import LookUp, Lookups, Sink
@@ -34,6 +35,7 @@ from .signals import (
 from .store import Store, Summary
 from .store_errors import StoreError
 from .stream import Stream, is_stream
+from .summary import count_bad_rows, describe_failures, example_of_failure, show_summary
 
 
 @define
@@ -98,15 +100,22 @@ class Bulk:
         if self.signals.received:
             say(_("Interrupted."))
         if self._has_begun and self._store_path() is not None:
-            done = self._settled + (self._lookups.saved if self._lookups else 0)
+            done = self._settled + (self._lookups.saved_final if self._lookups else 0)
             say(
                 counted(
                     self._packets,
-                    "{done} of {number} packet is looked up.",
-                    "{done} of {number} packets are looked up.",
+                    "{done} of {number} packet is done.",
+                    "{done} of {number} packets are done.",
                     done=grouped(done),
                 )
             )
+            if not (self.offline or is_stream(self.out)):
+                say(
+                    _(
+                        "{out} is written at the end. To write it from the answers so far, run "
+                        "the same command with --offline."
+                    ).format(out=self.out)
+                )
             if _is_on_disk(self.file):
                 say(_("Run the same command again to continue."))
             else:
@@ -259,68 +268,46 @@ class Bulk:
             self._check_out_is_ours(store)  # somebody may have changed it during the run
             store.remember_written(target, temporary)
 
-        try:
-            write_output(self.out, format_, rows, store.known, remember, store=store.path)
-        except OutputError as exc:
-            raise self._error(
-                _("{problem}. To write it later, run the same command with --offline").format(
-                    problem=exc
-                )
-            ) from None
+        write_output(self.out, format_, rows, store.known, remember, store=store.path)
 
     def _finish(self, rows: Input, store: Store, progress: Progress) -> int:
-        summary = store.summary()
+        summary, bad_rows = store.summary(), count_bad_rows(rows)
+        has_failures = bool(summary.errors or summary.unknown or bad_rows.count)
         if not self.quiet:
-            answered = self._lookups.answered if self._lookups else 0
-            notes = progress.warnings()
-            if self._settled and not self.offline:
-                known = counted(
-                    self._settled,
-                    "{number} packet known to be final, not asked for",
-                    "{number} packets known to be final, not asked for",
-                )
-                notes.insert(0, known)
-            if example := _example_of_failure(rows, store, summary):
-                notes.insert(0, example)
-            if not is_stream(self.out):
-                notes.append(_("Results: {out}").format(out=self.out))
-            if self.offline:
-                title = counted(
-                    rows.total, "Checked {number} row offline", "Checked {number} rows offline"
-                )
-            else:
-                title = counted(
-                    rows.total,
-                    "Checked {number} row in {pace}",
-                    "Checked {number} rows in {pace}",
-                    pace=progress.pace(answered),
-                )
-            show_summary(
-                console(stderr=True),
-                title,
-                summary,
-                notes,
-                bad_rows=rows.bad_rows,
-                bad_line=None if rows.first_bad_row is None else rows.first_bad_row.line,
-            )
-        has_failures = summary.errors or summary.unknown or rows.bad_rows
+            title = self._title(rows, progress)
+            notes = self._notes(rows, store, summary, progress)
+            show_summary(console(stderr=True), title, summary, notes, bad_rows)
+        elif has_failures:
+            say(describe_failures(summary, bad_rows))
         return SOME_FAILED if has_failures else ALL_FOUND
 
-
-def _example_of_failure(rows: Input, store: Store, summary: Summary) -> str | None:
-    """Return the text of one failure if nothing but failures happened."""
-    row = rows.first_bad_row
-    if row is not None and not summary.packets:
-        return _("No row has a packet id. For example, row {row} has {text!r}: {problem}").format(
-            row=row.line, text=row.text, problem=_(str(row.problem))
+    def _title(self, input_: Input, progress: Progress) -> str:
+        rows = counted(input_.total, "{number} row", "{number} rows")
+        packets = counted(self._packets, "{number} packet", "{number} packets")
+        if self._lookups is None:
+            return _("{rows}, {packets}: no lookups (--offline)").format(rows=rows, packets=packets)
+        answered = self._lookups.answered
+        return _("{rows}, {packets}: {lookups} in {pace}").format(
+            rows=rows,
+            packets=packets,
+            lookups=counted(answered, "{number} lookup", "{number} lookups"),
+            pace=progress.pace(answered),
         )
-    if summary.errors and not (summary.states or summary.unknown):
-        examples = [
-            kind.example for kind in summary.errors.values() if isinstance(kind.example, int)
-        ]
-        [known] = store.known(examples[:1]).values()
-        return _("No lookup succeeded. For example: {error}").format(error=describe_known(known))
-    return None
+
+    def _notes(
+        self, rows: Input, store: Store, summary: Summary, progress: Progress
+    ) -> Iterator[str]:
+        if example := example_of_failure(rows, store, summary):
+            yield example
+        if self._settled and not self.offline:
+            yield counted(
+                self._settled,
+                "{number} packet known to be final, not looked up again",
+                "{number} packets known to be final, not looked up again",
+            )
+        yield from progress.warnings()
+        if not is_stream(self.out):
+            yield _("Results: {out}").format(out=self.out)
 
 
 def _format(out: str) -> Format:

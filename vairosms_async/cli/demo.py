@@ -10,13 +10,14 @@ import click
 from vairosms_async import VairoSMSClient
 from vairosms_async.sandbox import SandboxPanel
 
-from .display import console, counted, show_summary
+from .display import console, counted
 from .language import reason_of
 from .lookups import Lookups
 from .progress import Progress
 from .settings import Number, WholeNumber
 from .signals import ALL_FOUND, NOT_STARTED, SOME_FAILED, CommandError, Signals, say
 from .store import Store
+from .summary import show_summary
 
 
 @click.command(

@@ -1,6 +1,6 @@
-"""What a person reads when the work is done: the summary of a run, packets, changes of state."""
+"""What a person reads: packets, changes of state, errors and numbers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from gettext import gettext as _
 from gettext import ngettext, pgettext
@@ -21,8 +21,6 @@ from vairosms_async import (
 )
 
 from .inputs import printable
-from .known import Known
-from .store import Kind, Summary
 
 _STATES: Final = {
     PaketDurum.HATALI: _("failed, nothing charged"),
@@ -49,13 +47,12 @@ ERRORS: Final = {
 }
 """By the class name of an error, what a person reads. Files keep the class name."""
 
-_COLOURS = {
+COLOURS: Final = {
     PaketDurum.HATALI: "red",
     PaketDurum.DEVAM_EDIYOR: "yellow",
     PaketDurum.SONLANDI: "green",
 }
 _NARROW = 80
-_MOST_FREQUENT = 5
 
 
 def console(*, stderr: bool) -> Console:
@@ -77,74 +74,6 @@ def is_terminal(out: Console) -> bool:
 def print_line(out: Console, line: Text) -> None:
     """Print a line. Only a terminal gets it wrapped, between words."""
     out.print(line, soft_wrap=not is_terminal(out))
-
-
-def show_summary(
-    out: Console,
-    title: str,
-    summary: Summary,
-    notes: Iterable[str],
-    *,
-    bad_rows: int = 0,
-    bad_line: int | None = None,
-) -> None:
-    """Show the counts of a run.
-
-    Args:
-        out: The console to print on.
-        title: The first line.
-        summary: The counts of the packets.
-        notes: Further lines.
-        bad_rows: Number of rows without a packet id.
-        bad_line: The line of one of them.
-    """
-    print_line(out, Text(title, style="bold"))
-    total = summary.packets + bad_rows
-    colours = {durum.name: colour for durum, colour in _COLOURS.items()}
-    states = {durum.name: Kind(count) for durum, count in summary.states.items()}
-    if summary.unknown:
-        states[_("not looked up")] = Kind(summary.unknown)
-    _show_bars(out, states, total, colours)
-    errors = {ERRORS.get(name, name): kind for name, kind in summary.errors.items()}
-    if bad_rows:
-        errors[_("rows without a packet id")] = Kind(
-            bad_rows, None if bad_line is None else _("line {line}").format(line=bad_line)
-        )
-    for heading, kinds in ((_("HATALI, by reason"), summary.reasons), (_("Errors"), errors)):
-        if kinds:
-            out.print(heading)
-            shown = {name: kinds[name] for name in list(kinds)[:_MOST_FREQUENT]}
-            _show_bars(out, shown, total, dict.fromkeys(shown, "red"))
-            if rest := len(kinds) - len(shown):
-                out.print("  " + counted(rest, "and {number} more kind", "and {number} more kinds"))
-    out.print(_("Credits charged: {number}").format(number=grouped(summary.kredi_toplam)))
-    for note in notes:
-        print_line(out, Text(printable(note)))
-
-
-def _show_bars(
-    out: Console, kinds: Mapping[str, Kind], total: int, colours: Mapping[str, str]
-) -> None:
-    full = "█" if out.encoding.startswith("utf") else "#"
-    label_width = max(map(len, kinds), default=0)
-    count_width = max((len(grouped(kind.count)) for kind in kinds.values()), default=0)
-    for name, kind in kinds.items():
-        label = printable(name)
-        share = kind.count / total
-        line = Text(
-            f"  {label:<{label_width}} {grouped(kind.count):>{count_width}} {_percent(share):>6}"
-        )
-        example = ""
-        if kind.example is not None:
-            example = " " + _("e.g. {example}").format(example=kind.example)
-        room = min(30, out.width - 2 - len(line) - len(example))
-        if room >= 5:
-            bar = full * max(round(share * room), 1)
-            line.append(f" {bar}", style=colours.get(name, ""))
-        elif len(line) + len(example) > out.width:
-            example = f"\n   {example}"
-        line.append(example)
-        print_line(out, line)
 
 
 def show_packets(out: Console, results: Iterable[GonderimResult]) -> None:
@@ -204,7 +133,7 @@ def show_change(out: Console, result: GonderimResult) -> None:
 def _state(gonderim: Gonderim, after_name: str = ": ", between: str = ", ") -> Text:
     durum = gonderim.paket_durum
     words = _STATES.get(durum, _("a state that this version does not know"))
-    text = Text.assemble((durum.name, _COLOURS.get(durum, "")), f"{after_name}{words}")
+    text = Text.assemble((durum.name, COLOURS.get(durum, "")), f"{after_name}{words}")
     if durum == PaketDurum.HATALI:
         text.append(between)
         text.append(_reason(gonderim), style="red")
@@ -238,13 +167,6 @@ def describe_error(result: GonderimResult) -> str:
     return f"{id}: {kind} ({printable(' '.join(details.split()))})"
 
 
-def describe_known(known: Known) -> str:
-    """Return what a person reads about a failed lookup that the store knows."""
-    kind = ERRORS.get(known.error or "", _("Lookup failed"))
-    details = (known.error_message or "").removeprefix(f"gonderim {known.id}: ")
-    return f"{known.id}: {kind} ({details})"
-
-
 def _when(moment: datetime | None) -> str:
     return "" if moment is None else str(moment)
 
@@ -260,8 +182,3 @@ def grouped(number: int | None) -> str:
     if number is None:
         return "?"
     return f"{number:,}".replace(",", pgettext("between thousands", ","))
-
-
-def _percent(share: float) -> str:
-    digits = f"{100 * share:.1f}".replace(".", pgettext("before decimals", "."))
-    return _("{number}%").format(number=digits)

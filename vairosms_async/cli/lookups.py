@@ -63,7 +63,7 @@ class Lookups:
 
     Attributes:
         answered: Number of answers.
-        saved: Number of answers that the sinks have saved.
+        saved_final: Number of final records that the sinks have saved.
         states: Number of records by state.
         failed: Number of failed lookups.
         waiting: Number of packets that are being polled.
@@ -73,7 +73,7 @@ class Lookups:
     show: "Callable[[Lookups], None]"
     max_failures: int = 0
     answered: int = field(init=False, default=0)
-    saved: int = field(init=False, default=0)
+    saved_final: int = field(init=False, default=0)
     states: Counter[PaketDurum] = field(init=False, factory=Counter[PaketDurum])
     failed: int = field(init=False, default=0)
     waiting: int = field(init=False, default=0)
@@ -165,11 +165,12 @@ class Lookups:
             if self._saving is not None:  # its caller may have been cancelled
                 await asyncio.wait([self._saving])
                 self._saving.result()
-            self._unsaved, answered = 0, self.answered
+            self._unsaved = 0
+            final = sum(count for durum, count in self.states.items() if durum.is_final)
             saves = [sink.start_save() for sink in self.sinks]
             self._saving = asyncio.create_task(in_thread(lambda: [save() for save in saves]))
             await asyncio.shield(self._saving)
-            self.saved = answered
+            self.saved_final = final
 
     def _check_panel(self, result: GonderimResult) -> None:
         error = result.error

@@ -63,7 +63,15 @@ async def _get(ids: tuple[str, ...], *, as_json: bool) -> int:
 @click.command(
     short_help=_("Poll packets until they are final."),
     help=_("Poll packets until they are final, and show each change of state."),
-    epilog="\b\n" + _("Example:") + "\n  vairosms wait 52 61 --timeout 3600\n\n" + ABOUT_THE_KEY,
+    epilog="\b\n"
+    + _("Example:")
+    + "\n  vairosms wait 52 61 --timeout 3600\n\n"
+    + ABOUT_THE_KEY
+    + "\n\n"
+    + _(
+        "Exit codes: 0 all final, 1 some failed or were not final after --timeout, 2 not started "
+        "(usage, files, settings), 3 key refused, 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."
+    ),
 )
 @_packet_ids
 @_json_option

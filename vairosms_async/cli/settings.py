@@ -263,7 +263,9 @@ def _client(api_key_file: str | None = None, **options: Any) -> VairoSMSClient:
         return VairoSMSClient(**options)
     except ValueError as exc:
         # The setting comes from a file or from the environment, and not from an argument.
-        name = {"api_key": api_key_file or "VAIROSMS_API_KEY", "base_url": "VAIROSMS_BASE_URL"}
+        name = {"api_key": "VAIROSMS_API_KEY", "base_url": "VAIROSMS_BASE_URL"}
+        if api_key_file is not None:
+            name["api_key"] = _("the API key in {file}").format(file=api_key_file)
         setting, problem = getattr(exc, "setting", ""), getattr(exc, "problem", f"{exc}")
     raise CommandError(f"{name.get(setting, '')} {_(problem)}".strip(), NOT_STARTED)
 

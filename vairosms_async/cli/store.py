@@ -273,8 +273,8 @@ class Store:
             self._db.execute("INSERT INTO panel VALUES (?)", (base_url,))
         elif row is not None and base_url not in (None, row[0]):
             advice = _(
-                "the store of another panel, {url}: name another --store, or check "
-                "VAIROSMS_BASE_URL"
+                "the store of another panel, {url}: check VAIROSMS_BASE_URL, or name another OUT "
+                "or --store. If OUT and this store were only a test, delete both"
             ).format(url=row[0])
             raise StoreError(f"{self.path}: {advice}")
         self._db.execute("COMMIT")
