@@ -16,7 +16,7 @@ from vairosms_async import VairoSMSClient
 
 from .cluster import check_scheduler, on_cluster
 from .display import console, counted, grouped
-from .inputs import Input, InputError, printable, read_input
+from .inputs import Input, InputError, messages, printable, read_input
 from .language import reason_of
 from .lookups import LookUp, Lookups, Sink
 from .outputs import FORMATS, Format, OutputError, check_output, write_output
@@ -31,6 +31,7 @@ from .signals import (
     CommandError,
     Signals,
     say,
+    warn,
 )
 from .store import Store, Summary
 from .store_errors import StoreError
@@ -157,6 +158,8 @@ class Bulk:
                     has_secret=contains_key,
                 )
             )
+            if rows.formula is not None:
+                warn(messages.FORMULA_WITHOUT_RESULT.format(cell=rows.formula))
             if format_ is not None:
                 check_output(self.out, format_, rows)
             store = stack.enter_context(Store(store_path, None if self.offline else base_url()))

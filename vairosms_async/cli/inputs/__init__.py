@@ -45,6 +45,7 @@ class Input:
         bad_rows: Number of rows with a `Row.problem`.
         first_bad_row: The first of them, or None.
         is_typed: Whether cells have types, as in a workbook. In text and CSV each cell is a str.
+        formula: A cell, such as ``F2``, whose formula has no saved result and is read as empty.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Input:
             raise InputError(messages.HEADER_CONTAINS_KEY)
         self._has_secret = has_secret
         self.is_typed: bool = is_typed
+        self.formula: str | None = table.formula
         self.ids: array[int] = array("q")
         self.total: int = 0
         self.bad_rows: int = 0

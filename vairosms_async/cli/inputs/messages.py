@@ -27,6 +27,10 @@ NOT_A_WORKBOOK: Final = _(
 NO_WORKBOOK_IN_ZIP: Final = _(
     "it is a zip archive or a document, not a workbook. Unpack it, or save the list as .xlsx"
 )
+FORMULA_WITHOUT_RESULT: Final = _(
+    "FILE has formulas without a saved result, such as in {cell}. Their cells are read as empty. "
+    "Open FILE in Excel and save it"
+)
 NO_SHEET: Final = _("no sheet {sheet!r}. Sheets: {sheets}")
 EMPTY_SHEET: Final = _("the sheet {sheet!r} has no rows. Sheets: {sheets}")
 EMPTY_SHEETS: Final = _("no visible sheet has rows. Name the sheet. Sheets: {sheets}")

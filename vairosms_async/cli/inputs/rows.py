@@ -71,11 +71,13 @@ class Table:
         columns: The header.
         index: The index of the column of the ids.
         rows: The rows.
+        formula: A cell of a workbook, such as ``F2``, whose formula has no saved result, or None.
     """
 
     columns: tuple[str, ...]
     index: int
     rows: Iterator[RawRow]
+    formula: str | None = None
 
 
 def is_blank(cell: Cell) -> bool:

@@ -49,9 +49,13 @@ def read_workbook(data: bytes, column: str | None, sheet: str | None, skip_rows:
     Raises:
         InputError: The workbook cannot be read, has no such sheet or column, or has no rows.
     """
+    from .formulas import find_formula_without_result  # noqa: PLC0415 (it imports an XML parser)
+
     try:
         with CalamineWorkbook.from_filelike(io.BytesIO(data)) as workbook:
-            rows = _rows(_find_sheet(workbook, sheet))
+            found = _find_sheet(workbook, sheet)
+            rows = _rows(found)
+            formula = find_formula_without_result(data, workbook.sheet_names.index(found.name))
     except BaseException as exc:
         # calamine panics at some damaged files. The class of that exception cannot be imported.
         if not isinstance(exc, CalamineError) and type(exc).__name__ != "PanicException":
@@ -62,10 +66,12 @@ def read_workbook(data: bytes, column: str | None, sheet: str | None, skip_rows:
         raise InputError(
             messages.NO_WORKBOOK_IN_ZIP if _is_other_zip(data) else messages.NOT_A_WORKBOOK
         ) from None
-    return _table(rows, column, skip_rows)
+    return _table(rows, column, skip_rows, formula)
 
 
-def _table(rows: Iterator[RawRow], column: str | None, skip_rows: int) -> Table:
+def _table(
+    rows: Iterator[RawRow], column: str | None, skip_rows: int, formula: str | None
+) -> Table:
     skipped = list(islice(rows, skip_rows))
     if skip_rows > len(skipped):
         raise InputError(messages.TOO_FEW_ROWS.format(rows=len(skipped), skip_rows=skip_rows))
@@ -81,7 +87,7 @@ def _table(rows: Iterator[RawRow], column: str | None, skip_rows: int) -> Table:
         first_rows.pop(0)
     else:
         columns = numbered(len(header))
-    return Table(columns, index, chain(first_rows, below))
+    return Table(columns, index, chain(first_rows, below), formula)
 
 
 def _is_other_zip(data: bytes) -> bool:
