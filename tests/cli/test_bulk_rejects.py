@@ -59,7 +59,11 @@ from vairosms_async.cli.store import Store
         pytest.param(
             "ids -o out.csv --api-key-file empty", "holds no API key", id="empty key file"
         ),
-        pytest.param("ids -o out.csv --api-key-file bytes", "not UTF-8 text", id="binary key file"),
+        pytest.param(
+            "ids -o out.csv --api-key-file bytes",
+            "not UTF-8 text. Save it as UTF-8",
+            id="binary key file",
+        ),
         pytest.param(
             "ids -o out.csv --api-key-file words",
             "the API key in words contains whitespace",

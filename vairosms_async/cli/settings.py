@@ -167,7 +167,8 @@ def _read_key(path: str) -> str:
         raise CommandError(f"{path}: {reason_of(exc)}", NOT_STARTED) from None
     except UnicodeDecodeError:
         raise CommandError(
-            _("{file} holds no API key: it is not UTF-8 text").format(file=path), NOT_STARTED
+            _("{file} holds no API key: it is not UTF-8 text. Save it as UTF-8").format(file=path),
+            NOT_STARTED,
         ) from None
 
 
