@@ -275,7 +275,7 @@ def test_warnings_of_the_library_are_turkish(panel, vairosms_in_turkish):
     panel.fail(Fault("status", status=429, retry_after=1), times=1)
     ran = vairosms_in_turkish("get", 52)
     assert ran.code == 0
-    assert ran.err == "Uyarı: panel HTTP 429 yanıtını verdi: 1.00 saniye ara veriliyor\n"
+    assert ran.err == "Uyarı: panel HTTP 429 yanıtını verdi: 1.00 saniye bekleniyor\n"
 
 
 @pytest.mark.slow
