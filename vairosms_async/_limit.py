@@ -127,7 +127,7 @@ class Refusals:
         self._requests = 0
         self._refused = 0
         self._limit: float = START  # at the first of the blocks with a small share
-        self._was_small = True
+        self._was_small = False
 
     def add(self, limit: float, *, refused: bool) -> None:
         """Count a request.
@@ -303,8 +303,9 @@ class AdaptiveLimit:
                 # A burst of immediate refusals: the panel works on all that is still in flight.
                 value = min(value, in_flight)
         elif sent_at >= self._lowered_at and now >= self._lowered_at + self.latency:
-            # The request was sent at the limit of an answer time ago.
-            value = min(value, max(value / 2, self._earlier))
+            if now - sent_at >= self.latency / 2:
+                # The request was sent at the limit of an answer time ago.
+                value = min(value, max(value / 2, self._earlier))
             answers = self._answers - self._answers_before
             most_refused = self._refused_times > 2 * answers
             if answers:
