@@ -52,7 +52,7 @@ class Panel(SandboxPanel):
         return self
 
 
-def wait_until(condition, seconds=20):
+def wait_until(condition, seconds=60):
     """Wait until a condition is true. Fail after some seconds."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -316,11 +316,12 @@ def add_blocks(refusals, *blocks):
     [
         pytest.param([(16, 6), (3.3, 6)], False, id="not yet a fifth"),
         pytest.param([(16, 6), (3.1, 6)], True, id="a fifth"),
-        pytest.param([(2.6, 1)], True, id="2 %"),
-        pytest.param([(2.6, 0)], False, id="none"),
-        pytest.param([(2.6, 16)], True, id="25 %"),
-        pytest.param([(2.6, 17)], False, id="27 %"),
-        pytest.param([(2.6, 6), (2.6, 0)], False, id="they have ended"),
+        pytest.param([(2.6, 6)], False, id="the first block"),
+        pytest.param([(16, 6), (2.6, 1)], True, id="2 %"),
+        pytest.param([(16, 6), (2.6, 0)], False, id="none"),
+        pytest.param([(16, 6), (2.6, 16)], True, id="25 %"),
+        pytest.param([(16, 6), (2.6, 17)], False, id="27 %"),
+        pytest.param([(16, 6), (2.6, 6), (2.6, 0)], False, id="they have ended"),
         pytest.param([(16, 40), (2.6, 6), (2.6, 6)], False, id="the fall ended an overload"),
         pytest.param([(16, 40), (12, 6), (1.9, 6)], True, id="after an overload"),
     ],
@@ -333,6 +334,7 @@ def test_a_small_share_of_refusals_at_any_limit_is_random(blocks, are_random):
 
 def test_refusals_are_judged_after_64_requests():
     refusals = Refusals()
+    add_blocks(refusals, (16, 6))
     for n in range(63):
         refusals.add(1.0, refused=n < 6)
     assert not refusals.are_random
