@@ -18,7 +18,7 @@ FORMS = ("{}", "{}.0", "{},0", '="{}"', "'{}", '"{}"', " {}\u00a0", "0{}", "\t{}
 
 HEADERS = ("Gönderim No", "GÖNDERİM NO", " Gönderim\nNo ", "Gönderim, No;", 'Gönderim "No"')
 # Each letter is in windows-1254, too.
-WORDS = st.text("ab1250 ,.;|\t'\"\nŞığİ€=#-", max_size=6)
+WORDS = st.text("ab1250 ,.;|\t'\"\n\rŞığİ€=#-", max_size=6)
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "windows-1254")
 
 
@@ -46,6 +46,13 @@ def tables(draw):
     return [gonderim_id for gonderim_id, _ in ids], index, rows
 
 
+def written_row(row, **dialect):
+    """Write a row without its end. A cell with any line break is in quotes."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n", **dialect).writerow(row)
+    return text.getvalue().removesuffix("\r\n")
+
+
 @given(
     tables(),
     st.sampled_from("\t;|,"),
@@ -55,15 +62,17 @@ def tables(draw):
     st.sampled_from(["", "\x1a"]),
     st.booleans(),
 )
-def test_reads_the_ids_that_csv_writes(
+def test_reads_the_ids_and_the_cells_that_csv_writes(
     table, delimiter, quoting, line_end, encoding, end, is_by_number
 ):
     ids, index, rows = table
-    text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator="\n").writerows(rows)
-    data = (text.getvalue().replace("\n", line_end) + end).encode(encoding)
+    lines = [written_row(row, delimiter=delimiter, quoting=quoting) + line_end for row in rows]
+    data = ("".join(lines) + end).encode(encoding)
     column = str(index + 1) if is_by_number else rows[0][index].strip()
     assert [row[2] for row in read_bytes(data, column)] == ids
+    # Few letters of windows-1254 can look like UTF-8, so the encoding is given.
+    cells = [row[1] for row in read_bytes(data, column, encoding)]
+    assert cells == [tuple(row) for row in rows[1:]]
 
 
 DIALECTS = st.fixed_dictionaries(
@@ -88,8 +97,8 @@ def test_never_misreads_a_dialect_of_csv(table, dialect, encoding):
     ids, index, rows = table
     text = io.StringIO()
     # Without the quotes that Excel writes, two delimiters can divide the same rows.
-    others = str.maketrans(dict.fromkeys(set("\t;|") - {dialect["delimiter"]}, "") | {"\n": " "})
-    one_line_cells = [[cell.translate(others) for cell in row] for row in rows]
+    others = dict.fromkeys(set("\t;|") - {dialect["delimiter"]}, "") | {"\n": " ", "\r": " "}
+    one_line_cells = [[cell.translate(str.maketrans(others)) for cell in row] for row in rows]
     csv.writer(text, **dialect).writerows(one_line_cells)
     data = text.getvalue().encode(encoding, "replace")
     for column in (str(index + 1), rows[0][index].strip()):

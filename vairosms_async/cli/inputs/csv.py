@@ -20,7 +20,7 @@ from .columns import (
 )
 from .ids import is_number
 from .rows import InputError, RawRow, Table, is_blank, printable, shorten, visible
-from .text import MAX_LINE
+from .text import MAX_LINE, without_end
 
 MAX_QUOTED_LINES: Final = 50
 """Lines that one row may span. A quote that stays open for longer is a mistake."""
@@ -81,7 +81,7 @@ def _table(
     parser: "_Parser", delimiter: str, column: str | None, rows: Sequence[SampleRow]
 ) -> Table:
     cells, length = parser.parse(delimiter)
-    first_lines = "\n".join(islice(parser.ahead(), length))
+    first_lines = "".join(islice(parser.ahead(), length))
     if any(escape + delimiter in first_lines for escape in _ESCAPES):
         raise InputError(messages.ESCAPED_DELIMITER)
     if column is None and delimiter == _NO_DELIMITER:
@@ -135,7 +135,7 @@ def _list(parser: "_Parser") -> Table:
 def _list_rows(parser: "_Parser") -> Iterator[RawRow]:
     for number, line in parser.rest():
         text = line.strip()
-        if len(line) > MAX_LINE:
+        if len(without_end(line)) > MAX_LINE:
             yield number, (text,), messages.LINE_TOO_LONG
         elif text and text[0] != "#":
             yield number, (text,), None
@@ -226,10 +226,13 @@ class _Parser:
         self.number: int = 1
 
     def peek(self) -> str | None:
-        """Return the next line, or None at the end."""
+        """Return the next line without its end, or None at the end."""
         if not self._ahead:
-            self._ahead.extend(islice(self._lines, 1))
-        return self._ahead[0] if self._ahead else None
+            line = next(self._lines, None)
+            if line is None:
+                return None
+            self._ahead.append(line)
+        return without_end(self._ahead[0])
 
     def skip(self, count: int) -> None:
         """Move past some lines, which `peek` or `parse` has read."""
@@ -249,11 +252,11 @@ class _Parser:
             self.skip(1)
 
     def rest(self) -> Iterator[tuple[int, str]]:
-        """Iterate over the numbers and the texts of all further lines."""
+        """Iterate over the numbers and the texts of all further lines, with their ends."""
         return enumerate(chain(self._ahead, self._lines), self.number)
 
     def ahead(self) -> Iterator[str]:
-        """Iterate over the lines that have been read ahead."""
+        """Iterate over the lines that have been read ahead, with their ends."""
         return iter(self._ahead)
 
     def sample(self, delimiter: str) -> list[SampleRow]:
@@ -284,9 +287,9 @@ class _Parser:
 
     def _csv_lines(self, start: int) -> Iterator[str]:
         for line in self._next_lines(start, MAX_QUOTED_LINES):
-            if len(line) > MAX_LINE:
+            if len(without_end(line)) > MAX_LINE:
                 return
-            yield line + "\n"
+            yield line
 
     def _next_lines(self, start: int, count: int) -> Iterator[str]:
         for i in range(start, start + count):

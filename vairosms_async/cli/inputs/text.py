@@ -24,7 +24,7 @@ _MARKS = {
 
 
 def decode_lines(head: bytes, stream: BinaryIO, encoding: str | None) -> Iterator[str]:
-    """Decode bytes into lines, without their ends.
+    r"""Decode bytes into lines, with their ends: ``\n``, ``\r\n`` or ``\r``.
 
     Args:
         head: The first bytes, at least 8 if there are so many.
@@ -40,15 +40,25 @@ def decode_lines(head: bytes, stream: BinaryIO, encoding: str | None) -> Iterato
     rest = ""
     data = head
     while data:
-        *lines, rest = (rest + decoder.decode(data)).split("\n")
-        if lines:
+        lines = _split(rest + decoder.decode(data))
+        rest = "" if not lines or lines[-1].endswith(("\n", "\r")) else lines.pop()
+        if lines and len(without_end(lines[0])) > MAX_LINE:
             lines[0] = lines[0][: MAX_LINE + 1]
         yield from lines
         rest = rest[: MAX_LINE + 1]
         data = stream.read(_CHUNK)
     # Old programs for DOS end a file with Ctrl-Z.
-    lines = (rest + decoder.decode(b"", final=True)).rstrip("\x1a").split("\n")
-    yield from lines if lines[-1] else lines[:-1]
+    yield from _split((rest + decoder.decode(b"", final=True)).rstrip("\x1a"))
+
+
+def without_end(line: str) -> str:
+    """Return a line without its end."""
+    return line.rstrip("\r\n")
+
+
+def _split(text: str) -> list[str]:
+    # Not str.splitlines, which also splits at line separators of Unicode.
+    return io.StringIO(text, newline="").readlines()
 
 
 def _decoder(encoding: str | None, head: bytes) -> io.IncrementalNewlineDecoder:
@@ -64,7 +74,7 @@ def _decoder(encoding: str | None, head: bytes) -> io.IncrementalNewlineDecoder:
         decoder = codecs.getincrementaldecoder(encoding)(errors)
     except (LookupError, UnicodeError):
         raise InputError(messages.NO_ENCODING.format(encoding=encoding)) from None
-    return io.IncrementalNewlineDecoder(decoder, translate=True)
+    return io.IncrementalNewlineDecoder(decoder, translate=False)
 
 
 def _detect_utf_16_or_32(head: bytes) -> str | None:
