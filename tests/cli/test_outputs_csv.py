@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+from types import SimpleNamespace
 
 import attrs
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from tests.cli.known_samples import FINISHED, KNOWN, known_of, titled, write_out
 from vairosms_async import PaketDurum
+from vairosms_async.cli.inputs import Row
 from vairosms_async.cli.outputs import csv as csv_module
-from vairosms_async.cli.outputs.csv import MAX_CELL, write_cell
+from vairosms_async.cli.outputs.csv import MAX_CELL, write_cell, write_csv
 
 HEADER = (
     "paket_durum;durum;sms_baslik;numara_toplam;kredi_toplam;created_at;ileri_tarih;"
@@ -105,6 +107,12 @@ def test_a_column_that_file_has_too_gets_a_prefix(tmp_path):
     assert row["sms_baslik"] == row["panel_sms_baslik"] == "\t08505326480"
 
 
+def test_line_breaks_of_own_cells_are_kept(tmp_path):
+    text = 'id;"a\r\nb";"c\rd"\r\n52;"x\r\ny";"z\rw"\r\n'
+    [row] = read_rows(write_out(tmp_path, "x.csv", KNOWN["found"], text, "id"))
+    assert list(row.items())[:3] == [("id", "52"), ("a\r\nb", "x\r\ny"), ("c\rd", "z\rw")]
+
+
 def test_rows_have_the_cells_of_the_widest(tmp_path):
     out = write_out(tmp_path, "x.csv", KNOWN["found"], "id;ad\n52\n52;y;z\n", "id")
     lines = out.read_text("utf-8-sig").splitlines()
@@ -189,20 +197,31 @@ def test_a_text_of_the_panel_longer_than_a_cell_is_truncated(tmp_path):
     assert len(write_cell("0" * MAX_CELL)) == MAX_CELL
 
 
+def write_row(columns, cells, known):
+    """Write the row of a FILE whose packet is 52. Return the cells that are read back."""
+    file = io.BytesIO()
+    write_csv(file, SimpleNamespace(columns=columns), [(Row(2, cells, 52, "52", None), known)])
+    lines = io.StringIO(file.getvalue().decode("utf-8-sig"), newline="")
+    [_, row] = csv.reader(lines, delimiter=";", strict=True)
+    return row
+
+
 @given(st.text(st.characters(codec=None)))
 @example(" =1 ")
 @example("\t'5\n")
 @example("\n-")
-def test_no_text_becomes_a_formula_or_a_second_row(text):
+@example("a;b")
+@example('a"b')
+@example("a\rb")
+def test_no_text_becomes_a_formula_or_a_second_cell_or_row(text):
     written = write_cell(text)
     assert written in {text, f"'{text}", f"\t{text}"}
     start = written.lstrip()[:2]
     assert start[:1] not in {"=", "+", "@"}
     assert start[:1] != "-" or start[1:].isdigit()
-    line = io.StringIO(newline="")
-    csv.writer(line, delimiter=";", lineterminator="\r\n").writerow([written, "end"])
-    [row] = csv.reader(io.StringIO(line.getvalue(), newline=""), delimiter=";")
-    assert row == [written, "end"]
+    row = write_row(("id", "Not"), ("52", text), titled(text))
+    readable = written.encode(errors="backslashreplace").decode()
+    assert (len(row), row[1], row[4]) == (16, readable, readable)
 
 
 def test_an_unpaired_surrogate_is_escaped(tmp_path):

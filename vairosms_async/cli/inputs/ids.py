@@ -10,6 +10,9 @@ from .rows import Cell, RowFields, Table, is_blank, shorten, visible
 MAX_ID: Final = 2**63 - 1
 """The largest id that SQLite, and so the store, can hold."""
 
+_PLAIN_ID = re.compile(r"[1-9][0-9]{0,17}")
+"""An id as it is usually written. 18 digits are less than `MAX_ID`."""
+
 _ID = re.compile(r"([0-9]+)(?:[.,]00?)?")
 _CHANGED_BY_EXCEL = re.compile(
     r"[0-9]{1,3}(?:[.,'\u00a0\u202f][0-9]{3})+(?:[.,][0-9]+)?"
@@ -24,6 +27,9 @@ def read_rows(table: Table) -> Iterator[RowFields]:
     for line, raw_cells, unreadable in table.rows:
         cells = tuple(raw_cells)
         cell = cells[index] if index < len(cells) else None
+        if unreadable is None and isinstance(cell, str) and _PLAIN_ID.fullmatch(cell):
+            yield line, cells, int(cell), cell, None
+            continue
         text = cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
         gonderim_id: int | None = None
         problem = unreadable
