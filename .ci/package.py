@@ -1,7 +1,7 @@
 """Check the built package: ``python .ci/package.py DIST``.
 
-The wheel must contain the package and nothing else. The sdist must build the same wheel, and
-README's links in it must be absolute if the project has a public address.
+The wheel must contain the package, the script and nothing else. The sdist must build the same
+wheel, and README's links in it must be absolute if the project has a public address.
 """
 
 import re
@@ -48,7 +48,8 @@ def fail(*words: object) -> None:
 [wheel], [sdist] = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
 files = read_wheel(wheel)
 info = wheel.name.removesuffix("-py3-none-any.whl") + ".dist-info"
-expected = tracked_files("vairosms_async") | {
+expected = tracked_files("vairosms_async") | {"vairosms_command.py"}
+expected |= {
     f"{info}/{name}"
     for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
 }

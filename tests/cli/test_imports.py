@@ -4,11 +4,14 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from tests.cli.helpers import Ran, run_vairosms
-from vairosms_async import cli
+import vairosms_command
+from tests.cli.helpers import Ran, environment, run_vairosms, wait_for_exit
+from tests.platforms import posix
+from vairosms_async import __version__, cli
 
 
 def test_the_command_imports_only_the_public_api():
@@ -66,6 +69,49 @@ def test_another_missing_module_is_a_bug(command_not_imported, monkeypatch):
     monkeypatch.setitem(sys.modules, "csv", None)
     with pytest.raises(ModuleNotFoundError, match="csv"):
         cli.main()
+
+
+INTERRUPTED = Ran(130, "", "Interrupted.\n")
+INTERRUPT_AT_AIOHTTP = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "aiohttp":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+"""
+
+
+@posix
+@pytest.mark.slow
+def test_ctrl_c_while_the_script_imports_the_library_is_exit_code_130(folder):
+    Path("sitecustomize.py").write_text(INTERRUPT_AT_AIOHTTP)
+    script = Path(sys.executable).with_name("vairosms")
+    child = subprocess.Popen(
+        [script, "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(PYTHONPATH=str(folder)),
+    )
+    assert wait_for_exit(child) == INTERRUPTED
+
+
+def test_the_script_handles_ctrl_c_during_its_import(monkeypatch, capsys):
+    class Interrupting(ModuleType):
+        def __getattr__(self, name):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "vairosms_async", Interrupting("vairosms_async"))
+    assert vairosms_command.main() == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
+
+
+def test_the_script_runs_the_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["vairosms", "--version"])
+    assert vairosms_command.main() == 0
+    assert capsys.readouterr().out.startswith(f"vairosms {__version__} ")
 
 
 def test_ctrl_c_during_the_imports_is_exit_code_130(command_not_imported, monkeypatch, capsys):
