@@ -211,7 +211,7 @@ class _Workers(Generic[Item, Result]):
             message = CLOSED if closed else "other code cancelled a task of this bulk lookup"
             self._stop(self.error or RuntimeError(message))
             raise
-        except BaseException as exc:
+        except BaseException as exc:  # `raise_error` raises it
             self._stop(exc)
             if not isinstance(exc, Exception):
                 raise

@@ -1,7 +1,7 @@
 """`VairoSMSClient`: signatures and docstrings. Other modules do the work."""
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import tzinfo
 from enum import Enum
@@ -16,7 +16,7 @@ from ._endpoint import make_endpoint, read_settings
 from ._errors import VairoSMSError
 from ._lookup import Options, look_up
 from ._models import Gonderim
-from ._polling import Intervals, wait
+from ._polling import Intervals, LookUp, wait
 from ._result import GonderimResult
 from ._retry import RetryPolicy
 from ._shared import ClientStats, Shared
@@ -397,7 +397,7 @@ class VairoSMSClient:
         raise TypeError("a VairoSMSClient cannot be copied or pickled: create another client")
 
     @property
-    def _look_up(self) -> Callable[..., Coroutine[Any, Any, GonderimResult]]:
+    def _look_up(self) -> LookUp:
         return partial(look_up, self._shared, self._options)
 
     def _limit(self, max_concurrency: int | None) -> int:

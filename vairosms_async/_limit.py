@@ -183,7 +183,7 @@ class AdaptiveLimit:
         self._lowered_at = -math.inf
         # Since the limit was last lowered:
         self._raised_times = self._refused_times = 0
-        self._answers_before = 0  # it was last lowered
+        self._answers_before = 0  # number of answers until then
         # The limit at least one answer time ago, and one that will be so later.
         self._earlier = self._later = math.inf
         self._later_at = -math.inf

@@ -129,7 +129,6 @@ class Pace:
         retries: Number of requests that repeated another one.
         refusals: Number of answers with HTTP 429 or 503.
         timeouts: Number of requests without an answer in time.
-        is_spaced: Whether the next request must wait for its turn.
         seconds_spaced: Seconds that requests waited for their turn, one after the other.
     """
 
@@ -143,7 +142,6 @@ class Pace:
         self.retries: int = 0
         self.refusals: int = 0
         self.timeouts: int = 0
-        self.is_spaced: bool = False
         self.seconds_spaced: float = 0.0
         self._in_flight = 0
         self._full_at = -math.inf  # when a request took the last slot
@@ -160,6 +158,11 @@ class Pace:
     def latency(self) -> float:
         """Mean seconds of the latest answers; 0 before the first."""
         return self._adaptive_limit.latency
+
+    @property
+    def is_spaced(self) -> bool:
+        """Whether the next request must wait for its turn."""
+        return self._adaptive_limit.spaced
 
     def is_down(self, now: float) -> bool:
         """Whether no lookup has succeeded lately."""
@@ -221,10 +224,8 @@ class Pace:
                 else:
                     overloaded = limit.refused(now, sent_at, self._in_flight)
                     self._turn_taken_at = max(self._turn_taken_at, now)
-        if self.adaptive:
-            self.is_spaced = limit.spaced
-            if limit.size != self.slots.size:
-                self.slots.resize(limit.size)
+        if self.adaptive and limit.size != self.slots.size:
+            self.slots.resize(limit.size)
         return overloaded
 
 

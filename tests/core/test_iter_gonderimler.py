@@ -184,9 +184,8 @@ async def test_a_dropped_iterator_stops_its_lookups(panel, client):
 async def test_works_with_tasks_that_are_not_asyncio_tasks(client):
     """uvloop and debuggers may install a task factory with another class."""
     loop = asyncio.get_running_loop()
-    loop.set_task_factory(
-        lambda loop, coro, **kwargs: asyncio.tasks._PyTask(coro, loop=loop, **kwargs)  # noqa: SLF001
-    )
+    python_task = asyncio.tasks._PyTask  # noqa: SLF001 (asyncio.Task is the one in C)
+    loop.set_task_factory(lambda loop, coro, **kwargs: python_task(coro, loop=loop, **kwargs))
     try:
         async with asyncio.timeout(5):
             results = [result async for result in client.iter_gonderimler([52, 61, 7])]

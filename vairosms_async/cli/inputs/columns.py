@@ -46,10 +46,6 @@ def find_id_column(column: str | None, rows: Sequence[SampleRow]) -> int:
     if column.isdecimal():
         _check_is_not_title(rows)
     found = find_columns(column, header)
-    if not found and column.isdecimal():
-        raise InputError(
-            messages.NO_COLUMN_NUMBER.format(column=shorten(column), width=len(header))
-        )
     if not found:
         raise _no_such_column(column, rows)
     if len(found) > 1:
@@ -142,6 +138,10 @@ def _check_is_not_title(rows: Sequence[SampleRow]) -> None:
 
 
 def _no_such_column(column: str, rows: Sequence[SampleRow]) -> InputError:
+    header = rows[0][1]
+    if column.isdecimal():
+        message = messages.NO_COLUMN_NUMBER.format(column=shorten(column), width=len(header))
+        return InputError(message)
     for row, cells in rows[1:]:
         if find_columns(column, cells) and not _has_number(cells):
             return InputError(
@@ -149,7 +149,7 @@ def _no_such_column(column: str, rows: Sequence[SampleRow]) -> InputError:
                     column=printable(column), row=row, option=f"--skip-rows {row - 1}"
                 )
             )
-    names = ["" if cell is None else str(cell) for cell in rows[0][1]]
+    names = ["" if cell is None else str(cell) for cell in header]
     message = messages.NO_COLUMN.format(column=printable(shorten(column)), columns=listed(names))
     return InputError(message, names)
 

@@ -172,10 +172,11 @@ def _find_delimiter(parser: "_Parser", column: str | None) -> str:
             samples[delimiter] = parser.sample(delimiter)
     if column is not None:
         if is_name(column):
-            with_column = {d: rows for d, rows in samples.items() if _has_column(column, rows)}
+            with_column = {d: rows for d, rows in samples.items() if _find_in_header(column, rows)}
             samples = with_column or samples
         ids = {d: _count_ids(column, rows, d) for d, rows in samples.items()}
-        samples = {d: rows for d, rows in samples.items() if ids[d] == max(ids.values())}
+        most_ids = max(ids.values())
+        samples = {d: rows for d, rows in samples.items() if ids[d] == most_ids}
     even_rows = {delimiter: _count_even_rows(rows) for delimiter, rows in samples.items()}
     most = max(even_rows.values())
     for delimiter, count in even_rows.items():
@@ -184,15 +185,16 @@ def _find_delimiter(parser: "_Parser", column: str | None) -> str:
     return max(even_rows, key=lambda delimiter: even_rows[delimiter])
 
 
-def _has_column(column: str, rows: Sequence[SampleRow]) -> bool:
-    return bool(rows and find_columns(column, rows[0][1]))
+def _find_in_header(column: str, rows: Sequence[SampleRow]) -> list[int]:
+    return find_columns(column, rows[0][1]) if rows else []
 
 
 def _count_ids(column: str, rows: Sequence[SampleRow], delimiter: str) -> int:
     """Return how many rows have an id in a column. The decimals of a number are no id."""
-    if not _has_column(column, rows):
+    found = _find_in_header(column, rows)
+    if not found:
         return 0
-    index = find_columns(column, rows[0][1])[0]
+    index = found[0]
     texts = [[str(cell) for cell in cells] for _, cells in rows if index < len(cells)]
     return sum(
         is_number(cells[index])
