@@ -53,6 +53,10 @@ def written_row(row, **dialect):
     return text.getvalue().removesuffix("\r\n")
 
 
+LINE_BREAKS = [["Gönderim No", "Ad"], ["1", ""], ["1,0", "\r1\r"]]
+
+
+@example(([1, 1], 0, LINE_BREAKS), "\t", csv.QUOTE_MINIMAL, "\r\n", "utf-8", "", True)
 @given(
     tables(),
     st.sampled_from("\t;|,"),

@@ -160,7 +160,7 @@ def _is_comment(line: str, column: str | None) -> bool:
 
 
 def _find_delimiter(parser: "_Parser", column: str | None) -> str:
-    """Return the delimiter with which the column has the most ids.
+    """Return the delimiter with which the largest share of the rows has an id in the column.
 
     If there are several, one with which the rows are even. If there are still several, the rarest
     of those that divide the first row, because a decimal comma can be in each row.
@@ -174,9 +174,9 @@ def _find_delimiter(parser: "_Parser", column: str | None) -> str:
         if is_name(column):
             with_column = {d: rows for d, rows in samples.items() if _find_in_header(column, rows)}
             samples = with_column or samples
-        ids = {d: _count_ids(column, rows, d) for d, rows in samples.items()}
-        most_ids = max(ids.values())
-        samples = {d: rows for d, rows in samples.items() if ids[d] == most_ids}
+        shares = {d: _share_of_ids(column, rows, d) for d, rows in samples.items()}
+        most_ids = max(shares.values())
+        samples = {d: rows for d, rows in samples.items() if shares[d] == most_ids}
     even_rows = {delimiter: _count_even_rows(rows) for delimiter, rows in samples.items()}
     most = max(even_rows.values())
     for delimiter, count in even_rows.items():
@@ -189,18 +189,22 @@ def _find_in_header(column: str, rows: Sequence[SampleRow]) -> list[int]:
     return find_columns(column, rows[0][1]) if rows else []
 
 
-def _count_ids(column: str, rows: Sequence[SampleRow], delimiter: str) -> int:
-    """Return how many rows have an id in a column. The decimals of a number are no id."""
+def _share_of_ids(column: str, rows: Sequence[SampleRow], delimiter: str) -> float:
+    """Return the share of the rows with an id in a column. The decimals of a number are no id.
+
+    A share and not a number, because a wrong delimiter can divide a row with line breaks into more.
+    """
     found = _find_in_header(column, rows)
     if not found:
-        return 0
+        return 0.0
     index = found[0]
     texts = [[str(cell) for cell in cells] for _, cells in rows if index < len(cells)]
-    return sum(
+    ids = sum(
         is_number(cells[index])
         and not (delimiter == "," and index > 0 and cells[index - 1][-1:].isdecimal())
         for cells in texts
     )
+    return ids / len(rows)
 
 
 def _count_even_rows(rows: Sequence[SampleRow]) -> int:
