@@ -52,7 +52,7 @@ async def test_workers_that_join_later_get_partitions(dask_client, monkeypatch):
 @pytest.mark.slow
 async def test_the_remaining_workers_take_over_the_cap_of_those_that_leave(monkeypatch):
     monkeypatch.setattr("vairosms_async.cluster._driver._THREADS_INTERVAL", 0.05)
-    async with SandboxPanel(KEY, latency=0.01) as panel, cluster_of(4) as dask_client:
+    async with SandboxPanel(KEY, latency=0.03) as panel, cluster_of(4) as dask_client:
         options = {"partition_size": 20, "max_concurrency": 8}
         async with aclosing(start_check(panel, dask_client, range(1, 1601), **options)) as results:
             ids = [(await anext(results)).id]

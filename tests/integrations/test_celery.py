@@ -26,7 +26,7 @@ def panel():
 def check(panel, tmp_path_factory):
     """Run a worker. Return a function that sends it the guide's task and returns the result."""
     folder = tmp_path_factory.mktemp("celery")
-    for name in ("queue", "control", "results"):
+    for name in ("sent", "queue", "control", "results"):
         folder.joinpath(name).mkdir()
     settings = {
         "broker_url": "filesystem://",
@@ -52,8 +52,17 @@ def check(panel, tmp_path_factory):
     )
     client = Celery()
     client.conf.update(settings)
+    client.conf.broker_transport_options["data_folder_out"] = f"{folder}/sent"
+
+    def check(ids):
+        result = client.send_task("tasks.check", [ids])
+        # The worker would also read a message that is not yet complete.
+        for message in folder.joinpath("sent").iterdir():
+            message.rename(folder / "queue" / message.name)
+        return result.get(timeout=30, interval=0.01)
+
     try:
-        yield lambda ids: client.send_task("tasks.check", [ids]).get(timeout=30, interval=0.01)
+        yield check
     finally:
         worker.kill()
         output = worker.communicate()[0].decode()
