@@ -3,10 +3,11 @@
 Nobody knows the panel's capacity, so the client finds it as TCP finds the capacity of a network.
 It starts with 16 lookups in flight and adds one per answer until the panel refuses lookups. A
 refusal (HTTP 429 or 503 without ``Retry-After``) multiplies the limit by 0.87, at most once per
-answer time, or by 0.6 if the panel refuses most lookups. Then the limit rises along a cubic curve,
-as in TCP CUBIC and in botocore's adaptive mode: it returns to where the refusal was, stays near
-it for a while, and then rises faster and faster. So a panel that stays as it is refuses few
-lookups, and more capacity is found soon. A timeout lowers the limit to 1, as in TCP.
+answer time, by 0.6 if the panel refuses most lookups, or by 0.3 if it answers none. Then the limit
+rises along a cubic curve, as in TCP CUBIC and in botocore's adaptive mode: it returns to where the
+refusal was, stays near it for a while, and then rises faster and faster. So a panel that stays as
+it is refuses few lookups, and more capacity is found soon. A timeout lowers the limit to 1, as in
+TCP.
 
 After the first refusal, the client also spaces its requests evenly: the mean answer time, divided
 by the limit, lies between two of them. A limit of 0.1 then means one request per ten answer times.
@@ -29,6 +30,12 @@ KEPT = 0.87
 
 KEPT_OF_MOST_REFUSED = 0.6
 """The same if the panel refuses more than two in three lookups."""
+
+KEPT_OF_ALL_REFUSED = 0.3
+"""The same if the panel refuses at least 8 lookups and answers none."""
+
+AVERAGED = 128
+"""Number of answers whose time is averaged. The first half of them only finds that average."""
 
 MIN_ROUND = 4
 """Minimum number of answers in a round of the cubic curve, which has one per lookup in flight."""
@@ -215,13 +222,18 @@ class AdaptiveLimit:
         value = self.value
         self._answers += 1
         self._answered_at = now
-        self.latency += (seconds - self.latency) / min(64, self._answers)
+        latency = self.latency
+        self.latency += (seconds - latency) / min(AVERAGED, self._answers)
         self._fastest = min(seconds, self._fastest * 1.01)
         self._slowest = max(seconds, self._slowest * 0.99)
         if self._spaced_at <= now:  # the panel has refused a lookup
             self._refusals.add(value, refused=False)
             if now >= self._later_at + self.latency:
                 self._earlier, self._later, self._later_at = self._later, value, now
+            if latency and self._answers <= AVERAGED / 2:
+                # The fastest answers arrive first. Send at the same rate while the mean rises.
+                value *= self.latency / latency
+                self._set(value)
         # One lookup at a time does not slow itself down.
         if value >= 2 and self._times.add(sent_at, seconds):
             self._set(self._times.finish_round(now, value))
@@ -307,10 +319,9 @@ class AdaptiveLimit:
                 # The request was sent at the limit of an answer time ago.
                 value = min(value, max(value / 2, self._earlier))
             answers = self._answers - self._answers_before
-            most_refused = self._refused_times > 2 * answers
             if answers:
                 self._answered_limit = self.value
-            value *= KEPT_OF_MOST_REFUSED if most_refused else KEPT
+            value *= self._kept(answers)
             # Far below it, the old limit says nothing about the new one.
             self._fast_until = math.inf if value < self._answered_limit / 4 else 0.0
             self._lowered_at = now
@@ -318,6 +329,11 @@ class AdaptiveLimit:
             self._answers_before = self._answers
         self._set(max(value, self._spacing / MAX_INTERVAL))
         self._times.reset(now, self.value)
+
+    def _kept(self, answers: int) -> float:
+        if not answers and self._refused_times >= 8:
+            return KEPT_OF_ALL_REFUSED
+        return KEPT_OF_MOST_REFUSED if self._refused_times > 2 * answers else KEPT
 
     def _set(self, value: float) -> None:
         self.value = min(float(self.maximum), value)
