@@ -81,9 +81,9 @@ def cli() -> None:
         "FILE is text with one id per line, CSV, a workbook (.xlsx, .xls, .ods), or - for stdin. "
         "OUT has FILE's rows and columns, unchanged and in order, and the panel's columns after "
         "them.\n\n"
-        "The same command again continues after an interruption, asks again for packets that "
-        "failed or were in progress, and follows changes of FILE. It does not ask again for "
-        "packets that are final."
+        "You can run the same command again at any time. It continues after an interruption, and "
+        "uses the current rows of FILE. It looks up a packet again if its lookup failed, or if the "
+        "packet was in progress. It does not look up a final packet again."
     ),
     epilog="\b\n"
     + _("Examples:")
@@ -137,16 +137,16 @@ def cli() -> None:
 @click.option(
     "--store", metavar=_("PATH"), type=click.Path(),
     help=_(
-        "The SQLite database that remembers the answers of one panel and account. Several lists "
+        "The SQLite database that keeps the answers of one panel and account. Several lists "
         "can share it. Default: OUT.db, or none if OUT is stdout or a pipe."
     ),
 )  # fmt: skip
 @click.option(
     "--overwrite",
     is_flag=True,
-    help=_("Replace OUT, even if it was edited or another program has written it."),
+    help=_("Replace OUT, even if you have changed it or another program has written it."),
 )
-@click.option("--fresh", is_flag=True, help=_("Ask for packets known to be final, too."))
+@click.option("--fresh", is_flag=True, help=_("Look up final packets again, too."))
 @click.option("--offline", is_flag=True, help=_("Write OUT from the store, without a request."))
 @click.option("--wait", is_flag=True, help=_("Poll packets in progress until they are final."))
 @click.option(

@@ -1,4 +1,4 @@
-"""The lookups of one run: ask the panel for many packets, and save each answer within a second."""
+"""The lookups of one run: look up many packets, and save each answer within a second."""
 
 import asyncio
 import threading

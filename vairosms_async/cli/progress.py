@@ -1,4 +1,4 @@
-"""What a person reads while the panel is asked: the progress of a bulk run, and warnings."""
+"""What a person reads during a run: the progress of its lookups, and warnings."""
 
 import asyncio
 import logging

@@ -15,7 +15,7 @@ _REASONS: Final[Mapping[int, str]] = {
     ),
     sqlite3.SQLITE_NOTADB: NOT_A_STORE,
     sqlite3.SQLITE_CORRUPT: _(
-        "the file is damaged: restore it, or delete it to ask for all packets"
+        "the file is damaged: restore it, or delete it to look up all packets again"
     ),
     sqlite3.SQLITE_FULL: _("No space left on device"),
     sqlite3.SQLITE_IOERR: _("the disk cannot be read or written: is it full, or disconnected?"),
