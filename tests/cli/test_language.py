@@ -116,7 +116,7 @@ def test_get_is_turkish(vairosms_in_turkish):
         "gönderilemedi, kredi düşülmedi",
         "(SMS başlığı kabul edilmedi)",
         "9999: Paket bulunamadı (",
-        "x: Paket numarası değil (1'den başlayan bir tam sayı olmalı)\n",
+        "x: Paket numarası değil (1 ya da daha büyük bir tam sayı olmalı)\n",
     ):
         assert text in ran.out
     assert "VairoSMS" not in ran.out + ran.err
