@@ -27,10 +27,11 @@ def main() -> None:
     if unknown := set(given.parts) - set(PARTS):
         parser.error(f"unknown part: {', '.join(sorted(unknown))}. Parts: {', '.join(PARTS)}")
     results = {} if given.small else report.read(RESULTS)
-    results["machine"] = describe_machine()
+    figures = figures_of_this_python(results)
+    figures["machine"] = describe_machine()
     for name in given.parts or PARTS:
         print(f"{name} ", end="", file=sys.stderr, flush=True)
-        results[name] = (SMALL if given.small else PARTS)[name]()
+        figures[name] = (SMALL if given.small else PARTS)[name]()
         if not given.small:
             report.write(RESULTS, results)
     if given.small:
@@ -42,6 +43,17 @@ def main() -> None:
         summary = report.summary(results)
         report.put_into(ROOT / "README.md", summary)
         report.put_into(ROOT / "README.tr.md", report.turkish(summary))
+
+
+def figures_of_this_python(results: report.Results) -> report.Results:
+    """Return the results, or the part of them for another Python than the one of the tables."""
+    if "machine" not in results:
+        return results
+    measured, this = (
+        python.rpartition(".")[0]
+        for python in (results["machine"]["python"], platform.python_version())
+    )
+    return results if this == measured else results.setdefault("other", {}).setdefault(this, {})
 
 
 def describe_machine() -> dict[str, str]:

@@ -97,7 +97,12 @@ def turkish(table: str) -> str:
 def table(results: Results) -> str:
     """Return all figures, as Markdown."""
     return "\n\n".join(
-        ["\n".join(_contender_rows(results)), "\n".join(_other_rows(results)), _footer(results)]
+        [
+            "\n".join(_contender_rows(results)),
+            *_other_pythons(results),
+            "\n".join(_other_rows(results)),
+            _footer(results),
+        ]
     )
 
 
@@ -132,6 +137,15 @@ def _contender_rows(results: Results) -> Iterator[str]:
             memory = growth[ids].get(name)
             cells.append(f"{memory['memory_mb']:,.0f} MB" if memory else "")
         yield f"| {' | '.join(cells)} |"
+
+
+def _other_pythons(results: Results) -> Iterator[str]:
+    for figures in results.get("other", {}).values():
+        ratios = ", ".join(
+            f"{_NAMES[name]} {_spread(figures['lookups'][f'{name} asyncio']['cpu'])}"
+            for name in ("gather", "iter", "pyreqwest")
+        )
+        yield f"CPU per lookup on Python {figures['machine']['python']}: {ratios}."
 
 
 def _measured(results: Results) -> dict[str, str]:
