@@ -37,7 +37,7 @@ _PARTS = {
 # The words of README's table and their Turkish translations.
 _TURKISH = {
     "aiohttp by hand": "elle yazılmış aiohttp",
-    "CPU per lookup, aiohttp by hand = 1.00": "sorgu başına CPU, elle yazılmış aiohttp = 1,00",
+    "CPU per lookup, aiohttp by hand = 1.00": "Sorgu başına CPU, elle yazılmış aiohttp = 1,00",
     "Memory for": "Bellek:",
     "packets": "paket",
     "Lookups per second, one process": "Tek süreçte saniyede sorgu",
