@@ -110,21 +110,24 @@ def test_a_refusal_lowers_it_most_if_no_lookup_is_answered(answers, refusals, ke
     assert limit.value == pytest.approx(16 * 0.87 * kept)
 
 
-def test_the_rate_stays_while_the_first_answers_become_slower():
+def test_the_rate_stays_while_the_first_64_answers_become_slower():
     limit = overloaded()
     limit.refused(2.1, 2.05, 15)
     interval, value = limit.interval, limit.value
-    answer(limit, 10, at=3.0, seconds=0.2, in_use=False)
+    answer(limit, 62, at=3.0, seconds=0.2, in_use=False)
     assert limit.interval == pytest.approx(interval)
     assert limit.value > value
-    answer(limit, 100, at=4.0, seconds=0.2, in_use=False)
     value = limit.value
-    answer(limit, 100, at=5.0, seconds=0.4, in_use=False)
+    answer(limit, 1, at=4.0, seconds=0.4, in_use=False)
     assert limit.value == value
     assert limit.interval > interval
 
 
-def test_a_refusal_first_takes_back_the_growth_of_the_last_answer_time():
+@pytest.mark.parametrize(
+    ("seconds", "value"),
+    [pytest.param(0.026, 16, id="as slow as answers"), pytest.param(0.02, 24, id="immediate")],
+)
+def test_a_refusal_as_slow_as_answers_takes_back_the_latest_growth(seconds, value):
     limit = AdaptiveLimit(64)
     answer(limit, 1, at=1.0, in_use=False)
     limit.refused(1.05, 1.0, 16)
@@ -132,8 +135,8 @@ def test_a_refusal_first_takes_back_the_growth_of_the_last_answer_time():
     answer(limit, 1, at=2.05, in_use=False)
     answer(limit, 8, at=2.07)
     assert limit.value == pytest.approx(24)
-    limit.refused(2.1, 2.05, 15)
-    assert limit.value == pytest.approx(16 * KEPT)
+    limit.refused(2.25, 2.25 - seconds, 15)
+    assert limit.value == pytest.approx(value * KEPT)
 
 
 def test_rises_fast_again_after_a_fall_without_answers():
@@ -278,6 +281,14 @@ def test_a_timeout_lowers_it_if_answers_take_nearly_as_long(slowest, overloaded)
     assert limit.timed_out(3.0, 2.0, 1.0) is overloaded
     assert limit.value == (1 if overloaded else 16)
     assert not limit.spaced
+
+
+@pytest.mark.parametrize("maximum", [2, 3])
+def test_a_timeout_lowers_a_small_limit_to_1(maximum):
+    limit = AdaptiveLimit(maximum)
+    answer(limit, 1, at=2.0, seconds=0.8, in_use=False)
+    limit.timed_out(3.0, 2.0, 1.0)
+    assert limit.value == 1
 
 
 def test_rises_fast_to_a_quarter_after_a_timeout():
