@@ -521,12 +521,19 @@ def test_rises_fast_up_to_a_quarter_of_the_limit_at_the_timeout():
     assert limit.value == 8
     answer(limit, 1, at=4.0)
     assert 8 < limit.value < 8.5
-    # A refusal takes back at most half.
-    limit.refused(4.05, 4.0, 5)
-    answer(limit, 1, at=4.06, in_use=False)
+
+
+def test_a_refusal_takes_back_at_most_half():
+    limit = AdaptiveLimit(64)
+    answer(limit, 1, at=1.0, seconds=0.8, in_use=False)
+    limit.refused(1.8, 1.0, 16)
+    limit.timed_out(3.0, 2.0, 1.0)
+    answer(limit, 1, at=4.0, seconds=0.8)
+    answer(limit, 4, at=5.0, seconds=0.8)
     value = limit.value
-    limit.refused(9.0, 8.9, 5)
-    assert value / 2 * KEPT <= limit.value <= value * KEPT
+    assert value > 4
+    limit.refused(6.0, 5.2, 5)
+    assert limit.value == pytest.approx(value / 2 * KEPT)
 
 
 @pytest.mark.parametrize(
