@@ -9,6 +9,8 @@ from vairosms_async._limit import (
     DOWN_AFTER,
     KEPT,
     MAX_INTERVAL,
+    MIN_ROUND,
+    RETURN,
     AdaptiveLimit,
     AnswerTimes,
     Refusals,
@@ -283,6 +285,16 @@ def test_a_timeout_lowers_it_if_answers_take_nearly_as_long(slowest, overloaded)
     assert not limit.spaced
 
 
+def test_rises_along_a_new_curve_after_a_timeout():
+    limit = AdaptiveLimit(4)
+    answer(limit, 1, at=2.0, seconds=0.8, in_use=False)
+    limit.timed_out(3.0, 2.0, 1.0)
+    answer(limit, 1, at=3.0, seconds=0.0)
+    assert limit.value == pytest.approx(1 + 3 * (1 - KEPT) / RETURN / MIN_ROUND)
+    limit.timed_out(4.0, 3.0, 1.0)
+    assert limit.value == 1
+
+
 @pytest.mark.parametrize("maximum", [2, 3])
 def test_a_timeout_lowers_a_small_limit_to_1(maximum):
     limit = AdaptiveLimit(maximum)
@@ -361,6 +373,9 @@ def add_blocks(refusals, *blocks):
         pytest.param([(16, 6), (3.1, 6)], True, id="a fifth"),
         pytest.param([(2.6, 6)], False, id="the first block"),
         pytest.param([(16, 6), (2.6, 1)], True, id="2 %"),
+        pytest.param([(16, 1), (2.6, 6)], True, id="2 % before"),
+        pytest.param([(16, 16), (2.6, 6)], True, id="25 % before"),
+        pytest.param([(16, 6), (3.2, 6)], False, id="at a fifth of the limit"),
         pytest.param([(16, 6), (2.6, 0)], False, id="none"),
         pytest.param([(16, 6), (2.6, 16)], True, id="25 %"),
         pytest.param([(16, 6), (2.6, 17)], False, id="27 %"),
