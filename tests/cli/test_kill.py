@@ -115,7 +115,9 @@ def test_a_kill_while_out_is_written_leaves_the_earlier_out(panel, folder, out):
 def test_a_signal_ends_a_run_while_the_panel_is_silent(panel, folder, number):
     panel.fail(Fault("hang"), times=None)
     write_ids(range(1, 101))
-    child = start_vairosms("bulk", "ids", "-o", "out.csv", panel=panel)
+    # If the tests run under nohup, they ignore SIGHUP, and so would the command.
+    before = ("env", "--default-signal=HUP")
+    child = start_vairosms("bulk", "ids", "-o", "out.csv", panel=panel, before=before)
     wait_until(lambda: panel.in_flight == 16)
     began = time.monotonic()
     child.send_signal(number)

@@ -63,6 +63,9 @@ async def test_the_remaining_workers_take_over_the_cap_of_those_that_leave(monke
             # Partitions submitted before have a fourth of the cap; they are done first.
             ids += [(await anext(results)).id for _ in range(2 * 4 * 20 + 200)]
             panel.reset_counters()
+            panel.latency = 0.3  # a busy machine needs time to send eight requests
+            ids += [(await anext(results)).id for _ in range(60)]
+            panel.latency = 0.03
             ids += [result.id async for result in results]
         assert sorted(ids) == list(range(1, 1601))
         assert panel.peak_in_flight == 8
