@@ -48,6 +48,7 @@ async def lean(
     *,
     url: bool = False,
     limit: bool = False,
+    asyncio_timeout: bool = False,
     read: Callable[[bytes], Any] | None = None,
     **options: Any,
 ) -> AsyncIterator[LookUp]:
@@ -66,6 +67,10 @@ async def lean(
                 target = make_url(gonderim_id) if url else ready
                 if limit:
                     with deadlines.limit(30):
+                        response = await session.get(target, allow_redirects=False)
+                        body = await response.read()
+                elif asyncio_timeout:
+                    async with asyncio.timeout(30):
                         response = await session.get(target, allow_redirects=False)
                         body = await response.read()
                 else:
@@ -107,6 +112,7 @@ VARIANTS = {
     "headers": partial(lean, headers=transport.HEADERS),
     "middleware": partial(lean, middlewares=(transport._plain_request,)),  # noqa: SLF001 (measured)
     "deadline": partial(lean, limit=True),
+    "asyncio.timeout": partial(lean, asyncio_timeout=True),
     "json.loads": partial(lean, read=json.loads),
     "pydantic": partial(lean, read=pydantic_plain),
     "reading": partial(lean, read=lambda body: wire(SCRUB(body))),

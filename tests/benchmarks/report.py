@@ -26,6 +26,7 @@ _PARTS = {
     "headers": "+ the client's headers",
     "middleware": "+ the middleware that hides the URL and prevents aiohttp's own retry",
     "deadline": "+ the deadline",
+    "asyncio.timeout": "+ `asyncio.timeout`, to compare",
     "json.loads": "+ `json.loads`, to compare",
     "pydantic": "+ pydantic's defaults, to compare",
     "reading": "+ removing the key, and reading the record",
