@@ -35,7 +35,7 @@ KEPT_OF_ALL_REFUSED = 0.3
 """The same if the panel refuses at least 8 lookups and answers none."""
 
 AVERAGED = 128
-"""Number of answers whose time is averaged. The first half of them only finds that average."""
+"""Number of the latest answers in the mean answer time."""
 
 MIN_ROUND = 4
 """Minimum number of answers in a round of the cubic curve, which has one per lookup in flight."""

@@ -65,6 +65,7 @@ async def lean(
         async def work(ids: Iterator[int]) -> None:
             for gonderim_id in ids:
                 target = make_url(gonderim_id) if url else ready
+                # The same request three times: a shared function would add its own cost.
                 if limit:
                     with deadlines.limit(30):
                         response = await session.get(target, allow_redirects=False)
