@@ -14,6 +14,7 @@ from attrs import frozen
 
 from tests.helpers import KEY, assert_no_key, example_packet
 from vairosms_async.cli import main
+from vairosms_async.cli.signals import Signals
 from vairosms_async.sandbox import SandboxPanel
 
 VAIROSMS = (sys.executable, "-m", "vairosms_async")
@@ -174,14 +175,34 @@ def in_process_runner(monkeypatch, capfd, panel):
     monkeypatch.setenv("VAIROSMS_API_KEY", KEY)
     monkeypatch.setenv("VAIROSMS_BASE_URL", panel.base_url)
 
-    def run_in_process(*args, kill_after=None):
+    # A busy machine may need more than the usual 1.5 s to end in good order, and giving up would
+    # end the process of the tests.
+    monkeypatch.setattr(Signals, "GRACE", 60)
+
+    def run_in_process(*args, terminate_when=None):
+        """Run the command.
+
+        Args:
+            args: Its arguments.
+            terminate_when: A condition. As soon as it is true, this process gets a SIGTERM.
+        """
         monkeypatch.setattr(sys, "argv", ["vairosms", *map(str, args)])
-        if kill_after is not None:
-            timer = threading.Timer(kill_after, os.kill, (os.getpid(), signal.SIGTERM))
-            timer.start()
-        code = main()
-        if kill_after is not None:
-            timer.join()
+        ended = threading.Event()
+
+        def terminate():
+            wait_until(lambda: ended.is_set() or terminate_when())
+            if not ended.is_set():
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        terminating = threading.Thread(target=terminate)
+        if terminate_when is not None:
+            terminating.start()
+        try:
+            code = main()
+        finally:
+            ended.set()
+        if terminate_when is not None:
+            terminating.join()
         out, err = capfd.readouterr()
         assert_no_key(out + err)
         return Ran(code, out, err)

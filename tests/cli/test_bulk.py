@@ -4,7 +4,6 @@ import io
 import json
 import os
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -79,7 +78,7 @@ def test_each_format_can_be_the_input_of_the_next_run(vairosms, panel):
 def test_a_signal_says_how_far_the_run_is_and_leaves_out_untouched(vairosms, panel):
     panel.fail(Fault("hang"), times=None)
     write_ids(range(1, 101))
-    ran = vairosms("bulk", "ids", "-o", "out.csv", kill_after=0.4)
+    ran = vairosms("bulk", "ids", "-o", "out.csv", terminate_when=lambda: panel.requests)
     assert ran.code == 143
     assert ran.err.endswith(
         f"Interrupted.\n0 of 100 packets are done.\n{OFFLINE_ADVICE}"
@@ -95,7 +94,9 @@ def test_an_interrupted_run_whose_file_was_a_pipe_says_what_to_run_again(vairosm
     reading, writing = os.pipe()
     os.write(writing, b"52\n61\n")
     os.close(writing)
-    ran = vairosms("bulk", f"/dev/fd/{reading}", "-o", "out.csv", kill_after=0.4)
+    ran = vairosms(
+        "bulk", f"/dev/fd/{reading}", "-o", "out.csv", terminate_when=lambda: panel.requests
+    )
     os.close(reading)
     assert ran.code == 143
     assert ran.err.endswith(
@@ -109,10 +110,13 @@ def test_an_interrupted_run_whose_file_was_a_pipe_says_what_to_run_again(vairosm
 def test_a_file_that_is_deleted_during_the_run_is_not_called_a_pipe(vairosms, panel):
     panel.fail(Fault("hang"), times=None)
     write_ids([52])
-    deleting = threading.Timer(0.2, Path("ids").unlink)
-    deleting.start()
-    ran = vairosms("bulk", "ids", "-o", "out.csv", kill_after=0.5)
-    deleting.join()
+
+    def file_is_deleted():
+        if panel.requests:
+            Path("ids").unlink()
+        return panel.requests
+
+    ran = vairosms("bulk", "ids", "-o", "out.csv", terminate_when=file_is_deleted)
     assert ran.err.endswith("Run the same command again to continue.\n")
 
 

@@ -151,15 +151,16 @@ def test_an_interrupted_run_leaves_out_untouched_and_continues(vairosms, panel):
     vairosms("bulk", "ids", "-o", "out.csv")
     before = Path("out.csv").read_bytes()
     write_ids([52, 61, 1, 2])
-    panel.fail(Fault("hang"), times=None, id=2)
-    ran = vairosms("bulk", "ids", "-o", "out.csv", kill_after=1)
+    panel.fail(Fault("hang"), times=None, id=61)
+    command = ("bulk", "ids", "-o", "out.csv", "--max-concurrency", 1)
+    ran = vairosms(*command, terminate_when=lambda: panel.requests_by_id[61])
     assert ran.code == 143
     assert "3 of 4 packets are done." in ran.err
     assert Path("out.csv").read_bytes() == before
     panel.clear_faults()
     asked = panel.requests_by_id.copy()
     assert vairosms("bulk", "ids", "-o", "out.csv").code == 0
-    assert panel.requests_by_id[61] == asked[61]
+    assert panel.requests_by_id[1] == asked[1]
     check_complete("out.csv", [52, 61, 1, 2])
 
 
