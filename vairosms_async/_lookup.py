@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import tzinfo
 from typing import Any, SupportsIndex
 
@@ -89,7 +89,7 @@ async def look_up(
         delay = _next_delay(shared, failures, outcome, overloaded=overloaded)
         if delay is None:
             return GonderimResult(gonderim_id, error=outcome)
-        await shared.sleep(delay)
+        await _wait_to_retry(shared, delay)
         shared.pace.retries += 1
 
 
@@ -138,6 +138,22 @@ def _next_delay(
         seconds = requested_pause(failures.policy, error, delay, adaptive=pace.adaptive)
         pace.pause.begin(now, seconds, error.status)
     return delay
+
+
+async def _wait_to_retry(shared: Shared, delay: float) -> None:
+    """Wait until the next attempt. The panel's first answer shows that it is up and ends the wait.
+
+    Args:
+        shared: The state of the client.
+        delay: Maximum number of seconds to wait.
+    """
+    answered = shared.pace.answered
+    if answered.is_set():
+        await shared.sleep(delay)
+    else:
+        with suppress(TimeoutError), shared.interruptible.limit(delay):
+            await answered.wait()
+        shared.ensure_usable()
 
 
 async def _attempt(

@@ -26,7 +26,8 @@ class RetryPolicy:
     Lookups change nothing in the panel, so a retry is safe. The client retries connection
     errors (except TLS failures), timeouts, and HTTP 408, 429 and 5xx. The delay after attempt n is
     uniformly random from 0 to ``min(max_delay, initial_delay * 2 ** (n - 1))`` ("exponential
-    back-off with full jitter"). ``Retry-After`` is added to it.
+    back-off with full jitter"). ``Retry-After`` is added to it. The panel's first answer to an
+    ``adaptive`` client ends the delays that run at that moment: the panel is not down.
 
     A `VairoSMSResponseError` is not retried: a maintenance page rarely ends within seconds. If its
     `retryable` is True, ask again later.

@@ -98,11 +98,13 @@ async def test_close_ends_a_lookup_that_waits_for_a_slot(hanging_panel):
         await first
 
 
-async def test_close_ends_a_lookup_that_waits_to_retry(panel):
-    panel.fail(Fault(retry_after=50), times=None)
+@pytest.mark.parametrize("answers_before", [0, 1])
+async def test_close_ends_a_lookup_that_waits_to_retry(panel, answers_before):
+    panel.fail(Fault(retry_after=50), id=52, times=None)
     client = VairoSMSClient(KEY, base_url=panel.base_url)
+    await client.gather_gonderimler([61][:answers_before])
     await assert_closing_ends(client, client.get_gonderim(52))
-    assert panel.requests == 1
+    assert panel.requests == answers_before + 1
 
 
 @pytest.mark.parametrize("timeout", [None, 60])

@@ -77,6 +77,8 @@ async def overload(count, cap, *, timeout=30.0, change=None, **panel_options):
         ),
         pytest.param(200, 64, 10.0, {"capacity": (4, 0.2)}, id="4 slow slots"),
         pytest.param(200, 64, 6.0, {"capacity": (1, 0.03)}, id="1 slot"),
+        # The ideal time is shorter than most first delays before a retry.
+        pytest.param(160, 64, 0.1, {"capacity": (8, 0.005)}, id="8 fast slots"),
         pytest.param(
             4000,
             128,
