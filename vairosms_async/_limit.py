@@ -56,10 +56,13 @@ MIN_LATENCY = 0.001
 """Minimum answer time in seconds that requests are spaced by."""
 
 MAX_INTERVAL = 2.5
-"""Maximum number of seconds between two spaced requests."""
+"""Maximum number of seconds between two spaced requests, if answers do not take longer."""
 
 DOWN_AFTER = 10.0
-"""If no lookup has succeeded for this many seconds, the panel is down and not overloaded."""
+"""If no lookup has succeeded for this many seconds, the panel is down and not overloaded.
+
+Twice the mean answer time, if that is more.
+"""
 
 
 class AnswerTimes:
@@ -198,16 +201,20 @@ class AdaptiveLimit:
     @property
     def interval(self) -> float:
         """Seconds from one spaced request to the next."""
-        return min(MAX_INTERVAL, self._spacing / self.value)
+        return min(self._longest_interval, self._spacing / self.value)
 
     @property
     def _spacing(self) -> float:
         """The interval at a limit of 1."""
         return max(self.latency, MIN_LATENCY)
 
+    @property
+    def _longest_interval(self) -> float:
+        return max(MAX_INTERVAL, self._spacing)
+
     def is_down(self, now: float) -> bool:
         """Whether no lookup has succeeded lately."""
-        return now - self._answered_at > DOWN_AFTER
+        return now - self._answered_at > max(DOWN_AFTER, 2 * self.latency)
 
     def answered(self, now: float, sent_at: float, timeout: float | None, *, in_use: bool) -> None:
         """Take an answer into account: learn its time, and raise the limit.
@@ -329,7 +336,7 @@ class AdaptiveLimit:
             self._lowered_at = now
             self._raised_times = self._refused_times = 0
             self._answers_before = self._answers
-        self._set(max(value, self._spacing / MAX_INTERVAL))
+        self._set(max(value, self._spacing / self._longest_interval))
         self._times.reset(now, self.value)
 
     def _kept(self, answers: int) -> float:

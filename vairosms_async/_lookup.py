@@ -74,7 +74,7 @@ async def look_up(
     failures: FailedAttempts | None = None
     while True:
         attempt += 1
-        outcome, overloaded = await _attempt(shared, options, gonderim_id, attempt)
+        outcome, overloaded, seconds = await _attempt(shared, options, gonderim_id, attempt)
         if isinstance(outcome, Gonderim):
             shared.budget.deposit(retried=attempt > 1)
             log = outcome.log
@@ -86,7 +86,7 @@ async def look_up(
             on_error(outcome)
         if failures is None:
             failures = FailedAttempts(options.retry, shared.budget, shared.pace.adaptive)
-        delay = _next_delay(shared, failures, outcome, overloaded=overloaded)
+        delay = _next_delay(shared, failures, outcome, seconds, overloaded=overloaded)
         if delay is None:
             return GonderimResult(gonderim_id, error=outcome)
         await _wait_to_retry(shared, delay)
@@ -124,19 +124,24 @@ def _raise_if_refused(shared: Shared, error: VairoSMSError) -> None:
 
 
 def _next_delay(
-    shared: Shared, failures: FailedAttempts, error: VairoSMSError, *, overloaded: bool
+    shared: Shared,
+    failures: FailedAttempts,
+    error: VairoSMSError,
+    seconds: float,
+    *,
+    overloaded: bool,
 ) -> float | None:
     """Return the seconds until the next attempt, or None. Start or extend a pause if needed."""
     pace, now = shared.pace, shared.now()
     if overloaded:
-        delay = failures.requeue_delay(error, now, pace.latency)
+        delay = failures.requeue_delay(error, seconds, pace.latency)
     else:
         if pace.is_down(now):
             shared.budget.collect()
         delay = failures.retry_delay(error)
     if isinstance(error, VairoSMSAPIError):
-        seconds = requested_pause(failures.policy, error, delay, adaptive=pace.adaptive)
-        pace.pause.begin(now, seconds, error.status)
+        pause = requested_pause(failures.policy, error, delay, adaptive=pace.adaptive)
+        pace.pause.begin(now, pause, error.status)
     return delay
 
 
@@ -158,11 +163,12 @@ async def _wait_to_retry(shared: Shared, delay: float) -> None:
 
 async def _attempt(
     shared: Shared, options: Options, gonderim_id: int, attempt: int
-) -> tuple[Gonderim | VairoSMSError, bool]:
+) -> tuple[Gonderim | VairoSMSError, bool, float]:
     """Wait for the end of the pause, a free slot and the rate limiter. Then send one request.
 
     Returns:
-        The record or the error, and whether an overloaded panel refused the lookup.
+        The record or the error; whether an overloaded panel refused the lookup; and the duration of
+        the request in seconds.
     """
     pace = shared.pace
     while True:
@@ -187,7 +193,7 @@ async def _attempt(
 
 async def _send(
     shared: Shared, options: Options, gonderim_id: int, attempt: int
-) -> tuple[Gonderim | VairoSMSError, bool] | None:
+) -> tuple[Gonderim | VairoSMSError, bool, float] | None:
     """Send one request, unless a pause has begun. Return as `_attempt`, or None in a pause."""
     pace, timeout = shared.pace, options.timeout
     if pace.pause.has_begun and shared.pause_remaining():
@@ -199,9 +205,10 @@ async def _send(
     finally:
         pace.finish()
     now = shared.now()
+    seconds = now - sent_at
     if _logger.isEnabledFor(logging.DEBUG):
-        _log_attempt(gonderim_id, attempt, outcome, now - sent_at)
-    return outcome, pace.record(outcome, now, sent_at, timeout)
+        _log_attempt(gonderim_id, attempt, outcome, seconds)
+    return outcome, pace.record(outcome, now, sent_at, timeout), seconds
 
 
 @frozen

@@ -43,7 +43,8 @@ class RetryPolicy:
         max_retry_after: Longest ``Retry-After`` that the client waits for, in seconds (default
             60). A longer one ends the lookup with its error at once.
         max_overload: Maximum number of seconds for which an overloaded panel may refuse one lookup
-            (default 60). Then the lookup ends with its error.
+            (default 60). Then the lookup ends with its error. Waits for `max_concurrency` or for
+            other limits of the client do not count.
 
     Raises:
         ValueError: `attempts` is not a whole number of at least 1, or a time is not a finite
@@ -128,7 +129,7 @@ class FailedAttempts:
     adaptive: bool
     _counted: int = 0
     _refusals: int = 0
-    _refused_since: float = 0.0
+    _refused_for: float = 0.0  # seconds since the first refusal
 
     def retry_delay(self, error: VairoSMSError) -> float | None:
         """Return the seconds until the next attempt, or None if there is no next attempt.
@@ -146,23 +147,25 @@ class FailedAttempts:
             return delay
         return delay if self.budget.withdraw() else None
 
-    def requeue_delay(self, error: VairoSMSError, now: float, latency: float) -> float | None:
+    def requeue_delay(self, error: VairoSMSError, seconds: float, latency: float) -> float | None:
         """Return the seconds until a refused lookup is sent again, or None if it is not.
 
         Args:
             error: The refusal of an overloaded panel.
-            now: The current time of the loop's clock.
+            seconds: Time from the request to the refusal.
             latency: Mean answer time of the panel in seconds.
         """
         if self.policy.attempts == 1 or _exceeds(self.policy, error):
             return None
-        if self._refusals == 0:
-            self._refused_since = now
-        if now - self._refused_since >= self.policy.max_overload:
+        # Waits for a slot or for a turn do not count: with many lookups, they are long.
+        self._refused_for = self._refused_for + seconds if self._refusals else 0.0
+        if self._refused_for >= self.policy.max_overload:
             return None
         self._refusals += 1
         self.budget.lend()
-        return _back_off(max(latency, 0.01), MAX_REQUEUE_DELAY, self._refusals, error)
+        delay = _back_off(max(latency, 0.01), MAX_REQUEUE_DELAY, self._refusals, error)
+        self._refused_for += delay
+        return delay
 
 
 def retry_delay(policy: RetryPolicy, error: VairoSMSError, attempt: int) -> float | None:

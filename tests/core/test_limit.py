@@ -250,6 +250,15 @@ def test_falls_below_1_and_then_spaces_requests():
     assert limit.interval == pytest.approx(MAX_INTERVAL)
 
 
+def test_a_slow_panel_gets_one_request_per_answer_time():
+    limit = AdaptiveLimit(16)
+    answer(limit, 1, at=20.0, seconds=20.0, in_use=False)
+    for n in range(60):
+        limit.refused(20.1 + n * 0.5, 20.0 + n * 0.5, 1)
+    assert limit.value == limit.size == 1
+    assert limit.interval == 20.0
+
+
 def test_the_first_refusals_leave_the_requests_that_the_panel_may_work_on():
     limit = AdaptiveLimit(64)
     assert not limit.refused(0.001, 0.0, 3)
@@ -480,6 +489,13 @@ def test_a_panel_is_down_after_10_seconds_without_an_answer():
     answer(limit, 1, at=1.0)
     assert not limit.is_down(11.0)
     assert limit.is_down(11.01)
+
+
+def test_a_slow_panel_is_down_after_two_answer_times():
+    limit = AdaptiveLimit(16)
+    answer(limit, 1, at=20.0, seconds=20.0)
+    assert not limit.is_down(60.0)
+    assert limit.is_down(60.01)
 
 
 def test_requests_are_at_most_2_5_seconds_apart():

@@ -77,6 +77,9 @@ async def overload(count, cap, *, timeout=30.0, change=None, **panel_options):
         ),
         pytest.param(200, 64, 10.0, {"capacity": (4, 0.2)}, id="4 slow slots"),
         pytest.param(200, 64, 6.0, {"capacity": (1, 0.03)}, id="1 slot"),
+        # In the client, a lookup waits for a slot for longer than `max_overload`.
+        pytest.param(200, 64, 400.0, {"capacity": (1, 2.0)}, id="1 slow slot"),
+        pytest.param(40, 64, 480.0, {"capacity": (1, 12.0)}, id="1 very slow slot"),
         # The ideal time is shorter than most first delays before a retry.
         pytest.param(160, 64, 0.1, {"capacity": (8, 0.005)}, id="8 fast slots"),
         pytest.param(

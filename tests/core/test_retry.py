@@ -141,18 +141,27 @@ async def test_a_client_works_again_after_faults(panel, kind):
 def test_sends_a_refused_lookup_again_until_max_overload():
     failures = FailedAttempts(RetryPolicy(max_overload=10), RetryBudget(), adaptive=True)
     refusal = VairoSMSServerError(status=503)
-    delays = [failures.requeue_delay(refusal, now, 0.5) for now in (100.0, 105.0, 109.9, 110.0)]
-    assert [delay is None for delay in delays] == [False, False, False, True]
+    delays = [failures.requeue_delay(refusal, 0.3, 0.5)]
+    while delays[-1] is not None:
+        delays.append(failures.requeue_delay(refusal, 0.3, 0.5))
+    # The delays and the requests count, except the request that was refused first.
+    seconds = sum(delays[:-1]) + 0.3 * (len(delays) - 1)
+    assert 10 <= seconds < 12.3
+
+
+def test_a_max_overload_of_0_sends_no_refused_lookup_again():
+    failures = FailedAttempts(RetryPolicy(max_overload=0), RetryBudget(), adaptive=True)
+    assert failures.requeue_delay(VairoSMSServerError(status=503), 0.3, 0.5) is None
 
 
 def test_a_failed_attempt_between_refusals_restarts_max_overload():
     failures = FailedAttempts(RetryPolicy(max_overload=10), RetryBudget(), adaptive=True)
     refusal = VairoSMSServerError(status=503)
-    failures.requeue_delay(refusal, 100.0, 0.5)
+    failures.requeue_delay(refusal, 9.0, 0.0)
     assert failures.retry_delay(VairoSMSConnectionError(reason="cut")) is not None
-    assert failures.requeue_delay(refusal, 105.0, 0.5) is not None
-    assert failures.requeue_delay(refusal, 114.9, 0.5) is not None
-    assert failures.requeue_delay(refusal, 115.0, 0.5) is None
+    assert failures.requeue_delay(refusal, 9.0, 0.0) is not None
+    assert failures.requeue_delay(refusal, 9.0, 0.0) is not None
+    assert failures.requeue_delay(refusal, 9.0, 0.0) is None
 
 
 @pytest.mark.parametrize("retry_after", [None, 3.0])
