@@ -189,6 +189,7 @@ class AdaptiveLimit:
         self._fastest = math.inf
         self._slowest = 0.0
         self._spaced_at = math.inf
+        self._spaced_limit = 0.0  # the limit at that time
         self._fast_until = math.inf  # a limit, up to which each answer adds 1
         self._lowered_at = -math.inf
         # Since the limit was last lowered:
@@ -240,8 +241,9 @@ class AdaptiveLimit:
             if now >= self._later_at + self.latency:
                 self._earlier, self._later, self._later_at = self._later, value, now
             if latency and self._answers <= AVERAGED / 2:
-                # The fastest answers arrive first. Send at the same rate while the mean rises.
-                value *= self.latency / latency
+                # The fastest answers arrive first. Send at the same rate while the mean rises,
+                # but no more lookups at a time than when the panel first refused one.
+                value = min(value * self.latency / latency, max(value, self._spaced_limit))
                 self._set(value)
         # One lookup at a time does not slow itself down.
         if value >= 2 and self._times.add(sent_at, seconds):
@@ -314,7 +316,7 @@ class AdaptiveLimit:
 
     def _start_spacing(self, now: float) -> None:
         if not self.spaced:
-            self.spaced, self._spaced_at = True, now
+            self.spaced, self._spaced_at, self._spaced_limit = True, now, self.value
 
     def _lower(self, now: float, sent_at: float, in_flight: int) -> None:
         self._refused_times += 1

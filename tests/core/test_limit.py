@@ -116,13 +116,21 @@ def test_the_rate_stays_while_the_first_64_answers_become_slower():
     limit = overloaded()
     limit.refused(2.1, 2.05, 15)
     interval, value = limit.interval, limit.value
-    answer(limit, 62, at=3.0, seconds=0.2, in_use=False)
+    answer(limit, 62, at=3.0, seconds=0.055, in_use=False)
     assert limit.interval == pytest.approx(interval)
     assert limit.value > value
     value = limit.value
     answer(limit, 1, at=4.0, seconds=0.4, in_use=False)
     assert limit.value == value
     assert limit.interval > interval
+
+
+def test_the_limit_stays_below_that_of_the_first_refusal_while_answers_become_slower():
+    limit = AdaptiveLimit(256)
+    answer(limit, 1, at=1.0, seconds=0.001)
+    limit.refused(1.001, 1.0, 16)
+    answer(limit, 10, at=2.0, seconds=0.5, in_use=False)
+    assert limit.value == 17
 
 
 @pytest.mark.parametrize(

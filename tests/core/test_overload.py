@@ -156,6 +156,42 @@ def test_finds_every_id_of_a_panel_with_a_rate_limit(rate, burst, latency, statu
     assert stats.retry_budget == 100.0
 
 
+@pytest.mark.parametrize("cap", [16, 64, 256])
+@pytest.mark.parametrize(("rate", "burst"), [(11, 10), (50, 10), (100, 50)])
+def test_finds_every_id_of_a_panel_that_delays_a_burst(rate, burst, cap):
+    """As nginx's `limit_req` without `nodelay`: the first answer is much faster than the others."""
+    count = rate * 10
+    refused = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+
+    async def look_up():
+        free_at = requests = 0
+
+        async def serve(reader, writer):
+            nonlocal free_at, requests
+            while True:
+                gonderim_id = requested_id(await read_request_head(reader))
+                requests += 1
+                if free_at > now() + burst / rate:
+                    writer.write(refused)
+                else:
+                    turn, free_at = max(free_at, now()), max(free_at, now()) + 1 / rate
+                    await asyncio.sleep(turn - now())
+                    writer.write(http_response(answer_body({"id": gonderim_id})))
+
+        async with (
+            raw_server(serve) as base_url,
+            VairoSMSClient(KEY, base_url=base_url, max_concurrency=cap) as client,
+        ):
+            errors, seconds = await look_up_all(client, range(1, count + 1))
+        return errors, seconds, requests
+
+    random.seed(1)
+    errors, seconds, requests = run_in_simulated_time(look_up())
+    assert errors == {}
+    assert seconds <= 1.3 * count / rate
+    assert requests <= 1.3 * count + 64
+
+
 def test_retry_after_0_is_like_none():
     async def look_up():
         async with SandboxPanel(KEY, packets=300) as panel:

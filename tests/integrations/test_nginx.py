@@ -157,6 +157,7 @@ async def test_a_bulk_survives_a_restart_of_the_panel(tmp_path):
     "limit",
     [
         pytest.param("limit_req zone=all burst=20 nodelay; limit_req_status {};", id="limit_req"),
+        pytest.param("limit_req zone=all burst=20; limit_req_status {};", id="limit_req, delayed"),
         pytest.param("limit_conn connections 8; limit_conn_status {};", id="limit_conn"),
     ],
 )
