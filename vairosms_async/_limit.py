@@ -185,6 +185,7 @@ class AdaptiveLimit:
         self._refusals = Refusals()
         self._answers = 0
         self._answered_at = -math.inf
+        self._first_refusals = 0  # before the first answer
         self._answered_limit = 0.0  # at an answer before the limit was last lowered
         self._fastest = math.inf
         self._slowest = 0.0
@@ -266,6 +267,11 @@ class AdaptiveLimit:
             sent_at: When the request was sent.
             in_flight: Number of other requests without an answer.
         """
+        if self._answered_at == -math.inf:
+            self._first_refusals += 1
+            if self._first_refusals > START:
+                # Another client may use the whole panel. It counts as up for some seconds.
+                self._answered_at = now
         if not self.is_down(now):
             self._refusals.add(self.value, refused=True)
             if not self._refusals.are_random:

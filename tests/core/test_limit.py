@@ -499,6 +499,18 @@ def test_a_panel_is_down_after_10_seconds_without_an_answer():
     assert limit.is_down(11.01)
 
 
+def test_a_panel_that_refuses_the_first_requests_is_down_10_seconds_after_the_17th():
+    limit = AdaptiveLimit(256)
+    for n in range(16):
+        assert not limit.refused(0.01 * n, 0.0, 0)
+    for n in range(100):
+        assert limit.refused(5.0 + n / 10, 5.0 + n / 10, 0)
+    assert limit.value < 1  # the client tries again, but slowly
+    assert limit.refused(15.0, 15.0, 0)
+    assert not limit.refused(15.01, 14.9, 0)
+    assert not limit.refused(20.0, 19.9, 0)
+
+
 def test_a_slow_panel_is_down_after_two_answer_times():
     limit = AdaptiveLimit(16)
     answer(limit, 1, at=20.0, seconds=20.0)

@@ -287,17 +287,20 @@ def test_finds_every_id_of_any_panel(panel_and_change, cap, siblings, seed):
 
 
 @pytest.mark.slow
-def test_two_clients_on_one_panel_both_find_every_id():
+@pytest.mark.parametrize("latency", [0.05, 0.2])
+@pytest.mark.parametrize("head_start", [0, 0.1, 0.3, 1])
+def test_two_clients_on_one_panel_both_find_every_id(latency, head_start):
     async def look_up():
-        async with SandboxPanel(KEY, packets=2000, capacity=(32, 0.05)) as panel:
+        async with SandboxPanel(KEY, packets=2000, capacity=(32, latency)) as panel:
             async with (
                 VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=64) as one,
                 VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=64) as other,
             ):
-                return await asyncio.gather(
-                    look_up_all(one, range(1, 2001)), look_up_all(other, range(1, 2001))
-                )
+                first = asyncio.ensure_future(look_up_all(one, range(1, 2001)))
+                await asyncio.sleep(head_start)
+                return await asyncio.gather(first, look_up_all(other, range(1, 2001)))
 
+    random.seed(2)
     for errors, _ in run_in_simulated_time(look_up()):
         assert errors == {}
 
