@@ -186,7 +186,7 @@ class AdaptiveLimit:
         self._answers = 0
         self._answered_at = -math.inf
         self._first_refusals = 0  # before the first answer
-        self._answered_limit = 0.0  # at an answer before the limit was last lowered
+        self._answered_limit = math.inf  # at an answer before the limit was last lowered
         self._fastest = math.inf
         self._slowest = 0.0
         self._spaced_at = math.inf
@@ -213,6 +213,11 @@ class AdaptiveLimit:
     @property
     def _longest_interval(self) -> float:
         return max(MAX_INTERVAL, self._spacing)
+
+    @property
+    def _lowest(self) -> float:
+        """The limit at the longest interval."""
+        return self._spacing / self._longest_interval
 
     def is_down(self, now: float) -> bool:
         """Whether no lookup has succeeded lately."""
@@ -315,8 +320,9 @@ class AdaptiveLimit:
             added = min(1.0, slope * self.value / answers)
         self._raised_times += 1
         highest = max(2 * START, 2 * self._times.usual_limit)  # until the answer times are known
-        value = min(self.value + added, 2 * self.value, highest)
-        self._set(max(self.value, value))
+        value = max(self.value, min(self.value + added, 2 * self.value, highest))
+        # The first answer after many refusals may show a longer answer time.
+        self._set(max(value, self._lowest) if value < 1 else value)
         if self.value >= self.maximum:
             self.spaced = False
 
@@ -344,7 +350,7 @@ class AdaptiveLimit:
             self._lowered_at = now
             self._raised_times = self._refused_times = 0
             self._answers_before = self._answers
-        self._set(max(value, self._spacing / self._longest_interval))
+        self._set(max(value, self._lowest))
         self._times.reset(now, self.value)
 
     def _kept(self, answers: int) -> float:
