@@ -34,9 +34,10 @@ class RetryPolicy:
 
     If the panel is overloaded (it refuses some lookups with HTTP 429 or 503, or lets them time out
     in its queue, while it answers others), the client slows down and sends the refused lookups
-    again. These requests do not count as attempts, unless `attempts` is 1. A panel that has answered
-    nothing but refused more than 16 requests may be busy with another client, so for 10 seconds it
-    counts as overloaded, too. Then it counts as down.
+    again. These requests do not count as attempts, unless `attempts` is 1.
+
+    A panel that has refused more than 16 requests and answered none may be busy with another
+    client. It counts as overloaded for 10 seconds, and then as down.
 
     Attributes:
         attempts: Maximum number of requests per lookup (default 4). 1 means no retry.
