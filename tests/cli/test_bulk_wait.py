@@ -42,7 +42,6 @@ def test_packets_in_progress_after_a_timeout_are_no_errors(vairosms, panel):
     ran = vairosms("bulk", "ids", "-o", "out.csv", "--wait", "--wait-timeout", 1)
     assert ran.code == 0
     assert check_complete("out.csv", [52, 703])[1] == OutRow("703", 0, None)
-    assert panel.requests_by_id[703] > 1
 
 
 def test_a_wait_continues_with_the_same_command(vairosms, panel):
