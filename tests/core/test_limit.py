@@ -511,6 +511,19 @@ def test_a_panel_that_refuses_the_first_requests_is_down_10_seconds_after_the_17
     assert not limit.refused(20.0, 19.9, 0)
 
 
+def test_the_first_answer_shows_the_answer_time_of_a_panel_that_has_refused_many():
+    limit = AdaptiveLimit(16)
+    for n in range(200):
+        limit.refused(0.01 * n, 0.01 * n, 0)
+    assert limit.value == pytest.approx(0.001 / MAX_INTERVAL)
+    answer(limit, 1, at=3.0, seconds=0.5)
+    assert limit.value == pytest.approx(0.5 / MAX_INTERVAL)
+    answer(limit, 1, at=4.0, seconds=0.5)
+    assert limit.value == pytest.approx(1.0 / MAX_INTERVAL)  # it doubles
+    answer(limit, 9, at=5.0, seconds=0.5)
+    assert limit.value > 7
+
+
 def test_a_slow_panel_is_down_after_two_answer_times():
     limit = AdaptiveLimit(16)
     answer(limit, 1, at=20.0, seconds=20.0)
