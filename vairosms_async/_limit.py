@@ -18,6 +18,11 @@ Vegas and of Netflix's Gradient2. But a panel may also be slow for other reasons
 makes a test: if answers have become 1.5 times slower, it halves the limit for one round of answers.
 It keeps the lower limit only if answers are faster with it. In the same way, refusals that do not
 become fewer with a fifth of the limit have another cause, and no longer lower it.
+
+A panel that only refuses lookups may be down. For 10 seconds after its last answer, it counts as
+overloaded, then as down: the limit starts at 16 again, and the retry budget limits the requests. A
+new client gives the panel these seconds after 17 refusals, since another client may use all of its
+capacity.
 """
 
 import math
@@ -275,7 +280,7 @@ class AdaptiveLimit:
         if self._answered_at == -math.inf:
             self._first_refusals += 1
             if self._first_refusals > START:
-                # Another client may use the whole panel. It counts as up for some seconds.
+                # From now on, as if the panel had answered.
                 self._answered_at = now
         if not self.is_down(now):
             self._refusals.add(self.value, refused=True)
