@@ -21,8 +21,8 @@ become fewer with a fifth of the limit have another cause, and no longer lower i
 
 A panel that only refuses lookups may be down. For 10 seconds after its last answer, it counts as
 overloaded, then as down: the limit starts at 16 again, and the retry budget limits the requests. A
-new client gives the panel these seconds after 17 refusals, since another client may use all of its
-capacity.
+client that is new or was idle gives the panel these seconds after 17 refusals, since another client
+may use all of its capacity.
 """
 
 import math
@@ -64,9 +64,9 @@ MAX_INTERVAL = 2.5
 """Maximum number of seconds between two spaced requests, if answers do not take longer."""
 
 DOWN_AFTER = 10.0
-"""If no lookup has succeeded for this many seconds, the panel is down and not overloaded.
+"""Seconds after the last answer until the panel counts as down.
 
-Twice the mean answer time, if that is more.
+If twice the mean answer time is longer, that applies.
 """
 
 
@@ -189,8 +189,8 @@ class AdaptiveLimit:
         self._times = AnswerTimes(self.value)
         self._refusals = Refusals()
         self._answers = 0
-        self._answered_at = -math.inf
-        self._first_refusals = 0  # before the first answer
+        self._answered_at = -math.inf  # or when `START` refusals in a row were exceeded
+        self._refusals_in_a_row = 0
         self._answered_limit = math.inf  # at an answer before the limit was last lowered
         self._fastest = math.inf
         self._slowest = 0.0
@@ -225,7 +225,7 @@ class AdaptiveLimit:
         return self._spacing / self._longest_interval
 
     def is_down(self, now: float) -> bool:
-        """Whether no lookup has succeeded lately."""
+        """Whether the panel counts as down, so that a refusal is no sign of overload."""
         return now - self._answered_at > max(DOWN_AFTER, 2 * self.latency)
 
     def answered(self, now: float, sent_at: float, timeout: float | None, *, in_use: bool) -> None:
@@ -241,6 +241,7 @@ class AdaptiveLimit:
         value = self.value
         self._answers += 1
         self._answered_at = now
+        self._refusals_in_a_row = 0
         latency = self.latency
         # Without min() and max(), which cost more than the rest of these lines.
         count = self._answers if self._answers < AVERAGED else AVERAGED  # noqa: FURB136
@@ -277,11 +278,9 @@ class AdaptiveLimit:
             sent_at: When the request was sent.
             in_flight: Number of other requests without an answer.
         """
-        if self._answered_at == -math.inf:
-            self._first_refusals += 1
-            if self._first_refusals > START:
-                # From now on, as if the panel had answered.
-                self._answered_at = now
+        self._refusals_in_a_row += 1
+        if self._refusals_in_a_row == START + 1 and self.is_down(now):
+            self._answered_at = now
         if not self.is_down(now):
             self._refusals.add(self.value, refused=True)
             if not self._refusals.are_random:

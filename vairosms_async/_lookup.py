@@ -89,7 +89,7 @@ async def look_up(
         delay = _next_delay(shared, failures, outcome, seconds, overloaded=overloaded)
         if delay is None:
             return GonderimResult(gonderim_id, error=outcome)
-        await _wait_to_retry(shared, delay)
+        await _wait_to_retry(shared, outcome, delay)
         shared.pace.retries += 1
 
 
@@ -145,20 +145,22 @@ def _next_delay(
     return delay
 
 
-async def _wait_to_retry(shared: Shared, delay: float) -> None:
+async def _wait_to_retry(shared: Shared, error: VairoSMSError, delay: float) -> None:
     """Wait until the next attempt. The panel's first answer shows that it is up and ends the wait.
 
     Args:
         shared: The state of the client.
+        error: The error of the last attempt. A ``Retry-After`` is waited for in full.
         delay: Maximum number of seconds to wait.
     """
-    answered = shared.pace.answered
-    if answered.is_set():
+    first_answer = shared.pace.first_answer
+    if first_answer.is_set() or (isinstance(error, VairoSMSAPIError) and error.retry_after):
         await shared.sleep(delay)
-    else:
-        with suppress(TimeoutError), shared.interruptible.limit(delay):
-            await answered.wait()
-        shared.ensure_usable()
+        return
+    shared.ensure_usable()
+    with suppress(TimeoutError), shared.interruptible.limit(delay):
+        await first_answer.wait()
+    shared.ensure_usable()
 
 
 async def _attempt(

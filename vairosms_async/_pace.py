@@ -125,7 +125,8 @@ class Pace:
     Attributes:
         slots: The semaphore that a lookup holds from before its request until its answer.
         pause: The pause after ``Retry-After``.
-        answered: Set at the panel's first answer. Always set if the limit is not adaptive.
+        first_answer: Set at the panel's first answer, which ends the waits for a retry. Set from
+            the start if the limit is not adaptive.
         requests: Number of requests that the client has sent.
         retries: Number of requests that repeated another one.
         refusals: Number of answers with HTTP 429 or 503.
@@ -144,9 +145,10 @@ class Pace:
         self.refusals: int = 0
         self.timeouts: int = 0
         self.seconds_spaced: float = 0.0
-        self.answered: asyncio.Event = asyncio.Event()
-        if not adaptive:  # all lookups that wait for a retry would be sent at once
-            self.answered.set()
+        self.first_answer: asyncio.Event = asyncio.Event()
+        # Without an adaptive limit, the first answer would send all waiting retries at once.
+        if not adaptive:
+            self.first_answer.set()
         self._in_flight = 0
         self._full_at = -math.inf  # when a request took the last slot
         self._turn = asyncio.Lock()
@@ -169,7 +171,7 @@ class Pace:
         return self._adaptive_limit.spaced
 
     def is_down(self, now: float) -> bool:
-        """Whether no lookup has succeeded lately."""
+        """Whether the panel counts as down, so that a refusal is no sign of overload."""
         return self._adaptive_limit.is_down(now)
 
     async def turn(self, sleep: Callable[[float], Awaitable[None]]) -> None:
@@ -215,7 +217,7 @@ class Pace:
             if self.adaptive:
                 in_use = self._full_at >= sent_at or (limit.spaced and self._waited)
                 limit.answered(now, sent_at, timeout, in_use=in_use)
-                self.answered.set()
+                self.first_answer.set()
         elif isinstance(outcome, VairoSMSTimeoutError):
             self.timeouts += 1
             if self.adaptive and timeout is not None:

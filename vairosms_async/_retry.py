@@ -27,7 +27,8 @@ class RetryPolicy:
     errors (except TLS failures), timeouts, and HTTP 408, 429 and 5xx. The delay after attempt n is
     uniformly random from 0 to ``min(max_delay, initial_delay * 2 ** (n - 1))`` ("exponential
     back-off with full jitter"). ``Retry-After`` is added to it. The panel's first answer to an
-    ``adaptive`` client ends the delays that run at that moment: the panel is not down.
+    ``adaptive`` client ends the delays without ``Retry-After``, because it shows that the panel is
+    not down.
 
     A `VairoSMSResponseError` is not retried: a maintenance page rarely ends within seconds. If its
     `retryable` is True, ask again later.
@@ -36,8 +37,8 @@ class RetryPolicy:
     in its queue, while it answers others), the client slows down and sends the refused lookups
     again. These requests do not count as attempts, unless `attempts` is 1.
 
-    A panel that has refused more than 16 requests and answered none may be busy with another
-    client. It counts as overloaded for 10 seconds, and then as down.
+    A panel that has refused more than 16 requests without ``Retry-After`` and answered none may be
+    busy with another client. It counts as overloaded for 10 seconds, and then as down.
 
     Attributes:
         attempts: Maximum number of requests per lookup (default 4). 1 means no retry.
@@ -46,8 +47,8 @@ class RetryPolicy:
         max_retry_after: Longest ``Retry-After`` that the client waits for, in seconds (default
             60). A longer one ends the lookup with its error at once.
         max_overload: Maximum number of seconds for which an overloaded panel may refuse one lookup
-            (default 60). Then the lookup ends with its error. Waits for `max_concurrency` or for
-            other limits of the client do not count.
+            (default 60). Then the lookup ends with its error. Only the requests and the delays
+            between them count, not the time that the lookup waits for its turn.
 
     Raises:
         ValueError: `attempts` is not a whole number of at least 1, or a time is not a finite
@@ -132,7 +133,7 @@ class FailedAttempts:
     adaptive: bool
     _counted: int = 0
     _refusals: int = 0
-    _refused_for: float = 0.0  # seconds since the first refusal
+    _refused_for: float = 0.0  # seconds of delays and requests since the first refusal
 
     def retry_delay(self, error: VairoSMSError) -> float | None:
         """Return the seconds until the next attempt, or None if there is no next attempt.
@@ -155,7 +156,7 @@ class FailedAttempts:
 
         Args:
             error: The refusal of an overloaded panel.
-            seconds: Time from the request to the refusal.
+            seconds: Duration of the refused request in seconds.
             latency: Mean answer time of the panel in seconds.
         """
         if self.policy.attempts == 1 or _exceeds(self.policy, error):

@@ -175,8 +175,7 @@ def in_process_runner(monkeypatch, capfd, panel):
     monkeypatch.setenv("VAIROSMS_API_KEY", KEY)
     monkeypatch.setenv("VAIROSMS_BASE_URL", panel.base_url)
 
-    # A busy machine may need more than the usual 1.5 s to end in good order, and giving up would
-    # end the process of the tests.
+    # A busy machine may need more than 1.5 s to stop, and then the watchdog would end pytest.
     monkeypatch.setattr(Signals, "GRACE", 60)
 
     def run_in_process(*args, terminate_when=None):
@@ -190,9 +189,11 @@ def in_process_runner(monkeypatch, capfd, panel):
         ended = threading.Event()
 
         def terminate():
-            wait_until(lambda: ended.is_set() or terminate_when())
-            if not ended.is_set():
-                os.kill(os.getpid(), signal.SIGTERM)
+            try:
+                wait_until(lambda: ended.is_set() or terminate_when())
+            finally:
+                if not ended.is_set():
+                    os.kill(os.getpid(), signal.SIGTERM)
 
         terminating = threading.Thread(target=terminate)
         if terminate_when is not None:
@@ -201,8 +202,8 @@ def in_process_runner(monkeypatch, capfd, panel):
             code = main()
         finally:
             ended.set()
-        if terminate_when is not None:
-            terminating.join()
+            if terminate_when is not None:
+                terminating.join()
         out, err = capfd.readouterr()
         assert_no_key(out + err)
         return Ran(code, out, err)

@@ -112,9 +112,10 @@ def test_a_file_that_is_deleted_during_the_run_is_not_called_a_pipe(vairosms, pa
     write_ids([52])
 
     def file_is_deleted():
-        if panel.requests:
-            Path("ids").unlink()
-        return panel.requests
+        if not panel.requests:
+            return False
+        Path("ids").unlink()
+        return True
 
     ran = vairosms("bulk", "ids", "-o", "out.csv", terminate_when=file_is_deleted)
     assert ran.err.endswith("Run the same command again to continue.\n")

@@ -39,9 +39,10 @@ def test_wait_polls_until_all_are_final(vairosms, panel, out):
 def test_packets_in_progress_after_a_timeout_are_no_errors(vairosms, panel):
     add_settling_packet(panel, 703, 3600)
     write_ids([52, 703])
-    ran = vairosms("bulk", "ids", "-o", "out.csv", "--wait", "--wait-timeout", 1)
+    ran = vairosms("bulk", "ids", "-o", "out.csv", "--wait", "--wait-timeout", 2.5)
     assert ran.code == 0
     assert check_complete("out.csv", [52, 703])[1] == OutRow("703", 0, None)
+    assert panel.requests_by_id[703] > 1
 
 
 def test_a_wait_continues_with_the_same_command(vairosms, panel):

@@ -79,7 +79,7 @@ def test_rejects_an_invalid_latency(vairosms, latency):
 
 
 def all_is_printed():
-    """Say whether `vairosms sandbox` has printed its last line to the file that is stdout."""
+    """Whether `vairosms sandbox` has printed its last line to the file that is stdout."""
     return b"/GonderimBilgisi/52" in os.pread(1, 10_000, 0)
 
 

@@ -26,7 +26,7 @@ async def assert_closing_ends(client, call):
     task = asyncio.ensure_future(call)
     await asyncio.sleep(0.05)
     assert not task.done()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(20):
         await client.close()
         with pytest.raises(RuntimeError, match="is closed"):
             await task
@@ -98,10 +98,14 @@ async def test_close_ends_a_lookup_that_waits_for_a_slot(hanging_panel):
         await first
 
 
+PATIENT = RetryPolicy(initial_delay=1e6, max_delay=1e6)
+
+
+@pytest.mark.parametrize("retry_after", [None, 50])
 @pytest.mark.parametrize("answers_before", [0, 1])
-async def test_close_ends_a_lookup_that_waits_to_retry(panel, answers_before):
-    panel.fail(Fault(retry_after=50), id=52, times=None)
-    client = VairoSMSClient(KEY, base_url=panel.base_url)
+async def test_close_ends_a_lookup_that_waits_to_retry(panel, answers_before, retry_after):
+    panel.fail(Fault("status", 500, retry_after=retry_after), id=52, times=None)
+    client = VairoSMSClient(KEY, base_url=panel.base_url, retry=PATIENT)
     await client.gather_gonderimler([61][:answers_before])
     await assert_closing_ends(client, client.get_gonderim(52))
     assert panel.requests == answers_before + 1
@@ -180,6 +184,18 @@ async def test_lookups_in_flight_over_the_callers_session_may_finish():
         await client.close()
         server.release.set()
         assert (await lookup).id == 52
+
+
+async def test_a_lookup_that_fails_after_close_is_not_retried():
+    server = SilentUntilReleased(http_response(b"", "503 Service Unavailable"))
+    async with raw_server(server) as base_url, aiohttp.ClientSession() as session:
+        client = VairoSMSClient(KEY, base_url=base_url, session=session, retry=PATIENT)
+        lookup = asyncio.ensure_future(client.get_gonderim(52))
+        await server.request_arrived.wait()
+        await client.close()
+        server.release.set()
+        with pytest.raises(RuntimeError, match=IS_CLOSED):
+            await asyncio.wait_for(lookup, 20)
 
 
 async def test_an_error_from_the_panel_is_not_replaced_by_the_error_of_closing():

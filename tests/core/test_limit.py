@@ -499,16 +499,31 @@ def test_a_panel_is_down_after_10_seconds_without_an_answer():
     assert limit.is_down(11.01)
 
 
-def test_a_panel_that_refuses_the_first_requests_is_down_10_seconds_after_the_17th():
+@pytest.mark.parametrize("answered_at", [None, 1.0], ids=["new client", "idle client"])
+def test_a_panel_that_refuses_the_first_requests_is_down_10_seconds_after_the_17th(answered_at):
     limit = AdaptiveLimit(256)
+    if answered_at is not None:
+        answer(limit, 1, at=answered_at)
     for n in range(16):
-        assert not limit.refused(0.01 * n, 0.0, 0)
+        assert not limit.refused(60 + n / 100, 60.0, 0)
     for n in range(100):
-        assert limit.refused(5.0 + n / 10, 5.0 + n / 10, 0)
+        assert limit.refused(65 + n / 10, 65 + n / 10, 0)
     assert limit.value < 1  # the client tries again, but slowly
-    assert limit.refused(15.0, 15.0, 0)
-    assert not limit.refused(15.01, 14.9, 0)
-    assert not limit.refused(20.0, 19.9, 0)
+    assert limit.refused(75.0, 75.0, 0)
+    assert not limit.refused(75.01, 75.0, 0)
+    for n in range(30):
+        assert not limit.refused(80.0 + n, 80.0, 0)
+
+
+def test_an_answer_gives_the_panel_time_again():
+    limit = AdaptiveLimit(256)
+    for n in range(30):
+        limit.refused(n / 100, 0.0, 0)
+    answer(limit, 1, at=5.0)
+    assert limit.refused(15.0, 14.0, 0)
+    for n in range(15):
+        assert not limit.refused(60 + n / 100, 60.0, 0)
+    assert limit.refused(61.0, 60.0, 0)
 
 
 def test_the_first_answer_shows_the_answer_time_of_a_panel_that_has_refused_many():

@@ -70,6 +70,14 @@ async def test_sends_nothing_during_a_pause(status, caplog):
 
 
 @pytest.mark.looptime
+async def test_the_first_answer_does_not_shorten_a_wait_that_the_panel_asks_for():
+    server = FirstRequestRefused(status=502, header="Retry-After: 5")
+    async with raw_server(server) as base_url, VairoSMSClient(KEY, base_url=base_url) as client:
+        await client.gather_gonderimler([52, 61])
+    assert server.times[2] >= server.refused_at + 5
+
+
+@pytest.mark.looptime
 async def test_a_pause_applies_to_all_lookups_of_the_client_and_its_siblings():
     server = FirstRequestRefused(header="Retry-After: 50")
     async with raw_server(server) as base_url:

@@ -254,7 +254,7 @@ def test_code_under_test_waits_without_costing_seconds(run_suite):
 
         async def final_state(panel, gonderim_id, paket_durum, intervals):
             panel.add_gonderim(gonderim_id, paket_durum=0)
-            # 20 s is shorter than the intervals of the code under test.
+            # 20 s is shorter than the intervals of the last two cases.
             async with asyncio.timeout(20), VairoSMSClient() as client:
                 waiting = asyncio.create_task(
                     client.wait_gonderim(gonderim_id, timeout=3600, **intervals)
