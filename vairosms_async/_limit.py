@@ -37,7 +37,10 @@ KEPT_OF_MOST_REFUSED = 0.6
 """The same if the panel refuses more than two in three lookups."""
 
 KEPT_OF_ALL_REFUSED = 0.3
-"""The same if the panel refuses at least 8 lookups and answers none."""
+"""The same if the panel refuses at least `MIN_REFUSALS` lookups and answers none."""
+
+MIN_REFUSALS = 8
+"""Minimum number of refusals for `KEPT_OF_ALL_REFUSED`."""
 
 AVERAGED = 128
 """Number of the latest answers in the mean answer time."""
@@ -196,6 +199,8 @@ class AdaptiveLimit:
         self._slowest = 0.0
         self._spaced_at = math.inf
         self._spaced_limit = 0.0  # the limit at that time
+        self._spaced_answers = 0  # number of answers until then
+        self._spaced_refusals = 0  # of requests from before
         self._fast_until = math.inf  # a limit, up to which each answer adds 1
         self._lowered_at = -math.inf
         # Since the limit was last lowered:
@@ -333,6 +338,7 @@ class AdaptiveLimit:
     def _start_spacing(self, now: float) -> None:
         if not self.spaced:
             self.spaced, self._spaced_at, self._spaced_limit = True, now, self.value
+            self._spaced_answers, self._spaced_refusals = self._answers, 0
 
     def _lower(self, now: float, sent_at: float, in_flight: int) -> None:
         self._refused_times += 1
@@ -341,6 +347,13 @@ class AdaptiveLimit:
             if now - sent_at < self.latency / 2 and in_flight:
                 # A burst of immediate refusals: the panel works on all that is still in flight.
                 value = min(value, in_flight)
+            else:
+                # The panel may refuse everything, while many requests are on the way.
+                self._spaced_refusals += 1
+                if self._spaced_refusals == MIN_REFUSALS and self._answers == self._spaced_answers:
+                    self._fast_until = value / 2
+                    value *= KEPT_OF_ALL_REFUSED
+                    self._restart_curve(now)
         elif sent_at >= self._lowered_at and now >= self._lowered_at + self.latency:
             if now - sent_at >= self.latency / 2:
                 # The request was sent at the limit of an answer time ago.
@@ -351,14 +364,17 @@ class AdaptiveLimit:
             value *= self._kept(answers)
             # Far below it, the old limit says nothing about the new one.
             self._fast_until = math.inf if value < self._answered_limit / 4 else 0.0
-            self._lowered_at = now
-            self._raised_times = self._refused_times = 0
-            self._answers_before = self._answers
+            self._restart_curve(now)
         self._set(max(value, self._lowest))
         self._times.reset(now, self.value)
 
+    def _restart_curve(self, now: float) -> None:
+        self._lowered_at = now
+        self._raised_times = self._refused_times = 0
+        self._answers_before = self._answers
+
     def _kept(self, answers: int) -> float:
-        if not answers and self._refused_times >= 8:
+        if not answers and self._refused_times >= MIN_REFUSALS:
             return KEPT_OF_ALL_REFUSED
         return KEPT_OF_MOST_REFUSED if self._refused_times > 2 * answers else KEPT
 

@@ -125,6 +125,34 @@ def test_the_rate_stays_while_the_first_64_answers_become_slower():
     assert limit.interval > interval
 
 
+@pytest.mark.parametrize(
+    ("refusals", "answers", "value"), [(7, 0, 32), (8, 0, 9.6), (60, 0, 9.6), (60, 1, 32)]
+)
+def test_requests_on_the_way_at_the_first_refusal_lower_it_if_eight_are_refused(
+    refusals, answers, value
+):
+    limit = AdaptiveLimit(64)
+    answer(limit, 16, at=1.0)
+    limit.refused(2.0, 1.95, 31)
+    answer(limit, answers, at=2.01, in_use=False)
+    for _ in range(refusals - 1):
+        limit.refused(2.02, 1.97, 20)
+    assert limit.value == pytest.approx(value)
+
+
+def test_after_refusals_of_all_it_returns_to_half_by_one_per_answer():
+    limit = AdaptiveLimit(64)
+    answer(limit, 16, at=1.0)
+    for _ in range(8):
+        limit.refused(2.0, 1.95, 20)
+    answer(limit, 6, at=2.1)
+    assert limit.value == pytest.approx(15.6)
+    answer(limit, 1, at=2.1)
+    assert limit.value == pytest.approx(16.6)
+    answer(limit, 1, at=2.1)
+    assert limit.value < 17.5
+
+
 def test_the_limit_stays_below_that_of_the_first_refusal_while_answers_become_slower():
     limit = AdaptiveLimit(256)
     answer(limit, 1, at=1.0, seconds=0.001)
