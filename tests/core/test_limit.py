@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from vairosms_async._causes import AnswerTimes, Refusals
 from vairosms_async._limit import (
     DOWN_AFTER,
     KEPT,
@@ -12,8 +13,6 @@ from vairosms_async._limit import (
     MIN_ROUND,
     RETURN,
     AdaptiveLimit,
-    AnswerTimes,
-    Refusals,
 )
 
 

@@ -22,6 +22,7 @@ ORDER = [
     "_convert",
     "_wire",
     "_retry",
+    "_causes",
     "_limit",
     "_pace",
     "_deadlines",
