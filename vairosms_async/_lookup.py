@@ -72,9 +72,13 @@ async def look_up(
         return GonderimResult(id_or_text(value, shared.endpoint.scrub), error=gonderim_id)
     attempt = 0
     failures: FailedAttempts | None = None
+    refusal: VairoSMSError | None = None  # after which the next request must borrow a token
     while True:
         attempt += 1
-        outcome, overloaded, seconds = await _attempt(shared, options, gonderim_id, attempt)
+        sent = await _attempt(shared, options, gonderim_id, attempt, on_loan=refusal is not None)
+        if sent is None:
+            return GonderimResult(gonderim_id, error=refusal)
+        outcome, overloaded, seconds = sent
         if isinstance(outcome, Gonderim):
             shared.budget.deposit(retried=attempt > 1)
             log = outcome.log
@@ -90,7 +94,7 @@ async def look_up(
         if delay is None:
             return GonderimResult(gonderim_id, error=outcome)
         await _wait_to_retry(shared, outcome, delay)
-        shared.pace.retries += 1
+        refusal = outcome if overloaded and failures.needs_token(outcome) else None
 
 
 def _warn_of_unreadable_fields(shared: Shared, record: Gonderim) -> None:
@@ -164,44 +168,62 @@ async def _wait_to_retry(shared: Shared, error: VairoSMSError, delay: float) -> 
 
 
 async def _attempt(
-    shared: Shared, options: Options, gonderim_id: int, attempt: int
-) -> tuple[Gonderim | VairoSMSError, bool, float]:
+    shared: Shared, options: Options, gonderim_id: int, attempt: int, *, on_loan: bool
+) -> tuple[Gonderim | VairoSMSError, bool, float] | None:
     """Wait for the end of the pause, a free slot and the rate limiter. Then send one request.
 
     Returns:
         The record or the error; whether an overloaded panel refused the lookup; and the duration of
-        the request in seconds.
+        the request in seconds. None if there is no token to borrow, and the panel is down.
     """
     pace = shared.pace
     while True:
         if pace.pause.has_begun and (seconds := shared.pause_remaining()):
             await shared.sleep(seconds)
             continue
+        if on_loan and not await _can_borrow(shared):
+            return None
         if not pace.slots.take():  # usually a slot is free, and `acquire` is slow
             await pace.slots.acquire()
         try:
             if pace.is_spaced:
                 await pace.turn(shared.sleep)
             if options.rate_limiter is None:
-                sent = await _send(shared, options, gonderim_id, attempt)
+                sent = await _send(shared, options, gonderim_id, attempt, on_loan=on_loan)
             else:
                 async with _Limited(shared, options.rate_limiter):
-                    sent = await _send(shared, options, gonderim_id, attempt)
+                    sent = await _send(shared, options, gonderim_id, attempt, on_loan=on_loan)
         finally:
             pace.slots.release()
         if sent is not None:
             return sent
 
 
+async def _can_borrow(shared: Shared) -> bool:
+    """Wait until the budget can lend a token. Return False if it cannot, and the panel is down."""
+    budget, pace = shared.budget, shared.pace
+    while not budget.can_lend(shared.now()):
+        if pace.is_down(shared.now()):
+            if not pace.in_flight:
+                budget.collect()
+            if budget.is_spent():
+                return False
+        await shared.sleep(budget.INTERVAL)
+    return True
+
+
 async def _send(
-    shared: Shared, options: Options, gonderim_id: int, attempt: int
+    shared: Shared, options: Options, gonderim_id: int, attempt: int, *, on_loan: bool
 ) -> tuple[Gonderim | VairoSMSError, bool, float] | None:
-    """Send one request, unless a pause has begun. Return as `_attempt`, or None in a pause."""
+    """Send one request. Return as `_attempt`, or None if there is a pause or no token to borrow."""
     pace, timeout = shared.pace, options.timeout
     if pace.pause.has_begun and shared.pause_remaining():
         return None
-    transport, sent_at = shared.transport(), shared.now()
-    pace.send(sent_at)
+    sent_at = shared.now()
+    if on_loan and not shared.budget.lend(sent_at):
+        return None
+    transport = shared.transport()
+    pace.send(sent_at, retry=attempt > 1)
     try:
         outcome = await transport.exchange(gonderim_id, timeout=timeout, tz=options.tz)
     finally:

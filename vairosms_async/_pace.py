@@ -127,6 +127,7 @@ class Pace:
         pause: The pause after ``Retry-After``.
         first_answer: Set at the panel's first answer, which ends the waits for a retry. Set from
             the start if the limit is not adaptive.
+        in_flight: Number of requests without an answer.
         requests: Number of requests that the client has sent.
         retries: Number of requests that repeated another one.
         refusals: Number of answers with HTTP 429 or 503.
@@ -149,7 +150,7 @@ class Pace:
         # Without an adaptive limit, the first answer would send all waiting retries at once.
         if not adaptive:
             self.first_answer.set()
-        self._in_flight = 0
+        self.in_flight: int = 0
         self._full_at = -math.inf  # when a request took the last slot
         self._turn = asyncio.Lock()
         self._turn_taken_at = -math.inf
@@ -190,16 +191,17 @@ class Pace:
             self._waited = self._turn_taken_at > began
             self.seconds_spaced += self._turn_taken_at - began
 
-    def send(self, now: float) -> None:
-        """Note that a request is sent."""
+    def send(self, now: float, *, retry: bool = False) -> None:
+        """Note that a request is sent. `retry`: whether it repeats another one."""
         self.requests += 1
-        self._in_flight += 1
-        if self._in_flight >= self.slots.size:
+        self.retries += retry
+        self.in_flight += 1
+        if self.in_flight >= self.slots.size:
             self._full_at = now
 
     def finish(self) -> None:
         """Note that a request has ended, with an answer or without one."""
-        self._in_flight -= 1
+        self.in_flight -= 1
 
     def record(
         self, outcome: Gonderim | VairoSMSError, now: float, sent_at: float, timeout: float | None
@@ -229,7 +231,7 @@ class Pace:
                 if outcome.retry_after:
                     overloaded = not limit.is_down(now)
                 else:
-                    overloaded = limit.refused(now, sent_at, self._in_flight)
+                    overloaded = limit.refused(now, sent_at, self.in_flight)
                     self._turn_taken_at = max(self._turn_taken_at, now)
         if self.adaptive and limit.size != self.slots.size:
             self.slots.resize(limit.size)

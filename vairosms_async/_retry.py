@@ -1,6 +1,7 @@
 """Retries: whether and when to retry a failed lookup, and how many retries a client has."""
 
 import logging
+import math
 import random
 
 from attrs import define, frozen
@@ -75,42 +76,67 @@ class RetryBudget:
     that fails three requests in ten gets all its retries, and a panel that is down gets `CAPACITY`
     retries, however long it is down.
 
-    A retry after a refusal of an overloaded panel is a loan. The next successful lookup cancels
-    all loans. If the panel turns out to be down, `collect` takes their tokens.
+    A retry after a refusal of an overloaded panel only borrows its token. The next successful
+    lookup cancels all loans. If the panel turns out to be down, `collect` takes their tokens. So
+    that the tokens last until then, the last `RESERVED` of them are lent one by one, every
+    `INTERVAL` seconds. If an earlier outage has used them up, an overloaded panel gets these loans
+    nevertheless.
     """
 
     CAPACITY = 100.0
     DEPOSIT = 0.2
+    RESERVED = 20.0
+    INTERVAL = 0.5
 
     def __init__(self) -> None:
         self.tokens: float = self.CAPACITY
         self._loans = 0
+        self._lent_at = -math.inf
+        self._is_down = False  # since `collect`, until the next successful lookup
         self._warned = False
 
-    def lend(self) -> None:
-        """Note a retry that costs a token only if the panel is down."""
+    def can_lend(self, now: float) -> bool:
+        """Whether `lend` has a token for a request at this time of the loop's clock."""
+        loans = self._loans + 1
+        if loans <= self.tokens - self.RESERVED:
+            return True
+        most = self.tokens if self._is_down else max(self.tokens, self.RESERVED)
+        return loans <= most and now >= self._lent_at + self.INTERVAL
+
+    def lend(self, now: float) -> bool:
+        """Lend a token to a request. Return whether there was one."""
+        if not self.can_lend(now):
+            return False
         self._loans += 1
+        self._lent_at = now
+        return True
 
     def collect(self) -> None:
         """Take the tokens of all loans, because the panel is down."""
         self.tokens = max(0.0, self.tokens - self._loans)
-        self._loans = 0
+        self._loans, self._is_down = 0, True
 
     def withdraw(self) -> bool:
         """Take a token. Return whether there was one."""
+        if self.is_spent() or self.tokens - self._loans < 1.0:
+            return False
+        self.tokens -= 1.0
+        return True
+
+    def is_spent(self) -> bool:
+        """Return whether no token is left. Warn of it once per outage."""
         if self.tokens >= 1.0:
-            self.tokens -= 1.0
-            return True
+            return False
         if not self._warned:
             self._warned = True
             _logger.warning(
                 "the retry budget is spent: until lookups succeed again, only HTTP 429 is retried"
             )
-        return False
+        return True
 
     def deposit(self, *, retried: bool) -> None:
         """Add tokens after a successful lookup: 1 if it was retried, otherwise `DEPOSIT`."""
-        self._loans = 0
+        self._loans, self._lent_at, self._is_down = 0, -math.inf, False
         if self.tokens < self.CAPACITY:
             self.tokens = min(self.CAPACITY, self.tokens + (1.0 if retried else self.DEPOSIT))
             if self.tokens >= self.CAPACITY / 2:
@@ -146,10 +172,17 @@ class FailedAttempts:
         delay = retry_delay(self.policy, error, self._counted)
         if delay is None:
             return None
-        # If a 429 pauses the client, the pause spaces the retries, so they need no token.
-        if isinstance(error, VairoSMSRateLimitError) and (error.retry_after or not self.adaptive):
-            return delay
-        return delay if self.budget.withdraw() else None
+        return delay if not self.needs_token(error) or self.budget.withdraw() else None
+
+    def needs_token(self, error: VairoSMSError) -> bool:
+        """Whether a retry needs a token. If a 429 pauses the client, the pause spaces the retries.
+
+        Args:
+            error: The error of the last attempt.
+        """
+        if isinstance(error, VairoSMSRateLimitError):
+            return self.adaptive and not error.retry_after
+        return True
 
     def requeue_delay(self, error: VairoSMSError, seconds: float, latency: float) -> float | None:
         """Return the seconds until a refused lookup is sent again, or None if it is not.
@@ -166,7 +199,6 @@ class FailedAttempts:
         if self._refused_for >= self.policy.max_overload:
             return None
         self._refusals += 1
-        self.budget.lend()
         delay = _back_off(max(latency, 0.01), MAX_REQUEUE_DELAY, self._refusals, error)
         self._refused_for += delay
         return delay

@@ -401,6 +401,46 @@ def test_an_outage_costs_at_most_the_ids_plus_100_requests(fault, successes):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("fault", ["503", "429", "hang"])
+@pytest.mark.parametrize("cap", [64, 256])
+@pytest.mark.parametrize("is_idle", [False, True], ids=["in the middle", "in an idle client"])
+def test_an_outage_costs_at_most_100_retries_with_many_lookups_in_flight(fault, cap, is_idle):
+    async def look_up():
+        async with SandboxPanel(KEY, packets=8000, latency=0.02) as panel:
+            async with VairoSMSClient(
+                KEY, base_url=panel.base_url, max_concurrency=cap, timeout=3
+            ) as client:
+                errors, _ = await look_up_all(client, range(1, 6001))
+                assert errors == {}
+                assert client.stats().limit == cap
+                panel.reset_counters()
+                begins = asyncio.get_running_loop().call_later
+                begins(60 if is_idle else 0.05, lambda: panel.fail(OUTAGES[fault], times=None))
+                await asyncio.sleep(61 if is_idle else 0)
+                errors, _ = await look_up_all(client, range(6001, 8001))
+                assert len(errors) > 1000
+                assert panel.requests <= 2000 + 100
+                assert client.stats().retry_budget < 1
+
+    run_in_simulated_time(look_up())
+
+
+@pytest.mark.slow
+def test_256_lookups_that_are_refused_together_outlast_an_outage_of_9_seconds():
+    async def look_up():
+        async with SandboxPanel(KEY, packets=8000, latency=0.02) as panel:
+            async with VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=256) as client:
+                await look_up_all(client, range(1, 6001))
+                later = asyncio.get_running_loop().call_later
+                later(0.05, lambda: panel.fail(Fault(status=503), times=None))
+                later(9.05, panel.clear_faults)
+                return await look_up_all(client, range(1, 8001))
+
+    errors, _ = run_in_simulated_time(look_up())
+    assert errors == {}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("begins", [0, 1], ids=["at the start", "in the middle"])
 def test_recovers_from_an_outage(begins):
     async def look_up():

@@ -212,16 +212,60 @@ def test_does_not_send_a_refused_lookup_again(policy, error):
     assert failures.requeue_delay(error, 0.0, 0.5) is None
 
 
+def loans(budget, count, *, at):
+    """Return how many of the loans the budget grants at this time."""
+    return sum(budget.lend(at) for _ in range(count))
+
+
 def test_a_panel_that_is_down_takes_the_tokens_of_its_loans():
     budget = RetryBudget()
     budget.collect()
     assert budget.tokens == 100.0
-    for _ in range(30):
-        budget.lend()
+    assert loans(budget, 30, at=1.0) == 30
     budget.deposit(retried=True)
     budget.collect()
     assert budget.tokens == 100.0
-    for _ in range(30):
-        budget.lend()
+    assert loans(budget, 30, at=1.0) == 30
     budget.collect()
     assert budget.tokens == 70.0
+
+
+def test_lends_the_last_20_tokens_one_each_half_second():
+    budget = RetryBudget()
+    assert loans(budget, 200, at=1.0) == 80
+    assert [loans(budget, 2, at=1.0 + seconds) for seconds in (0.4, 0.5, 0.9, 1.0)] == [0, 1, 0, 1]
+    assert sum(loans(budget, 2, at=at) for at in range(3, 60)) == 18
+    # One answer cancels all loans.
+    budget.deposit(retried=True)
+    assert loans(budget, 200, at=60.0) == 80
+    budget.deposit(retried=False)
+    assert budget.can_lend(60.0)
+
+
+def test_lends_20_tokens_that_are_not_there_until_the_panel_is_down():
+    budget = RetryBudget()
+    while budget.withdraw():
+        pass
+    assert sum(loans(budget, 2, at=at) for at in range(30)) == 20
+    budget.collect()
+    assert budget.tokens == 0.0
+    assert not budget.lend(99.0)
+    budget.deposit(retried=False)
+    assert budget.lend(99.0)
+
+
+def test_lends_each_token_that_is_left_once_the_panel_is_down():
+    budget = RetryBudget()
+    while budget.tokens > 2.5:
+        budget.withdraw()
+    budget.collect()
+    assert sum(loans(budget, 2, at=at) for at in range(30)) == 2
+
+
+def test_a_token_on_loan_cannot_be_withdrawn():
+    budget = RetryBudget()
+    assert loans(budget, 80, at=1.0) == 80
+    assert sum(budget.withdraw() for _ in range(50)) == 20
+    assert budget.tokens == 80.0
+    budget.deposit(retried=False)
+    assert budget.withdraw()

@@ -1,16 +1,18 @@
 """The retry budget: how many retries reach a panel that is down."""
 
+import asyncio
 from collections import Counter
 
 import pytest
 
-from tests.helpers import KEY, raw_server, read_request_head
+from tests.helpers import KEY, raw_server, read_request_head, run_in_simulated_time
 from vairosms_async import (
     Gonderim,
     RetryPolicy,
     VairoSMSClient,
     VairoSMSConnectionError,
     VairoSMSNotFoundError,
+    VairoSMSServerError,
 )
 from vairosms_async._retry import RetryBudget
 from vairosms_async.sandbox import Fault, SandboxPanel
@@ -90,6 +92,68 @@ async def test_an_outage_costs_at_most_the_ids_plus_100_requests(caplog):
             sibling = client.with_options(retry=RetryPolicy(attempts=9))
             await sibling.gather_gonderimler(range(1, 101), return_exceptions=True)
             assert requests.total() == 1200
+
+
+async def spend_budget(panel, client):
+    """Spend the budget in an outage. Afterwards, the panel has just answered a lookup."""
+    panel.fail(Fault("reset"), times=None)
+    await client.gather_gonderimler(range(1, 301), return_exceptions=True)
+    assert client.stats().retry_budget < 1
+    panel.clear_faults()
+    await client.get_gonderim(52)
+    panel.reset_counters()
+
+
+def test_an_overloaded_panel_gets_retries_from_a_spent_budget():
+    async def look_up():
+        async with (
+            SandboxPanel(KEY) as panel,
+            VairoSMSClient(KEY, base_url=panel.base_url) as client,
+        ):
+            await spend_budget(panel, client)
+            panel.fail(Fault(status=503), times=15)
+            return await client.gather_gonderimler([52, 61, 67])
+
+    assert [record.id for record in run_in_simulated_time(look_up())] == [52, 61, 67]
+
+
+def test_a_spent_budget_lends_20_tokens_until_the_panel_is_down(caplog):
+    async def look_up():
+        async with (
+            SandboxPanel(KEY) as panel,
+            VairoSMSClient(KEY, base_url=panel.base_url) as client,
+        ):
+            await spend_budget(panel, client)
+            panel.fail(Fault(status=503), times=None)
+            started = asyncio.get_running_loop().time()
+            errors = await client.gather_gonderimler([52, 61, 67], return_exceptions=True)
+            seconds = asyncio.get_running_loop().time() - started
+            return [type(error) for error in errors], panel.requests, seconds
+
+    errors, requests, seconds = run_in_simulated_time(look_up())
+    assert errors == [VairoSMSServerError] * 3
+    assert 3 + 10 < requests <= 3 + 20
+    assert 9 < seconds < 12
+    assert len(budget_warnings(caplog)) == 1
+
+
+def test_closing_the_client_ends_the_wait_for_a_token():
+    async def look_up():
+        async with (
+            SandboxPanel(KEY) as panel,
+            VairoSMSClient(KEY, base_url=panel.base_url) as client,
+        ):
+            await spend_budget(panel, client)
+            panel.fail(Fault(status=503), times=None)
+            lookups = [asyncio.ensure_future(client.get_gonderim(i)) for i in (52, 61, 67)]
+            await asyncio.sleep(3.1)
+            await client.close()
+            ended = asyncio.get_running_loop().time()
+            outcomes = await asyncio.gather(*lookups, return_exceptions=True)
+            assert asyncio.get_running_loop().time() - ended < 0.1
+            return [type(outcome) for outcome in outcomes]
+
+    assert run_in_simulated_time(look_up()) == [RuntimeError] * 3
 
 
 async def test_successes_after_an_outage_restore_the_budget(panel):
