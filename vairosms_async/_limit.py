@@ -196,18 +196,24 @@ class AdaptiveLimit:
             self._start_spacing(now)
             self._set(min(self.value, in_flight))
         else:
-            self.spaced, self._fast_until = False, math.inf
-            self._set(START)
-            self._times.reset(now, self.value)
+            self._restart(now)
         return False
 
-    def timed_out(self, now: float, sent_at: float, timeout: float) -> bool:
+    def timed_out(self, now: float, sent_at: float, timeout: float | None) -> bool:
         """Take a timeout into account. Return whether it is a sign of overload.
 
         It is no such sign if other answers arrive much faster (one packet hangs), or slower (the
         timeout of a sibling is too short).
+
+        Args:
+            now: The current time.
+            sent_at: When the request was sent.
+            timeout: The timeout of the request, or None if the operating system ended it.
         """
-        if self.is_down(now) or not timeout / 4 <= self._slowest <= timeout:
+        if self.is_down(now):
+            self._restart(now)
+            return False
+        if timeout is None or not timeout / 4 <= self._slowest <= timeout:
             return False
         if sent_at >= self._lowered_at:
             self._lowered_at, self._raised_times = now, 0
@@ -216,6 +222,17 @@ class AdaptiveLimit:
                 self._set(1.0)
                 self._times.reset(now, self.value)
         return True
+
+    def failed(self, now: float) -> None:
+        """Take another failure into account, which is no sign of overload."""
+        if self.is_down(now):
+            self._restart(now)
+
+    def _restart(self, now: float) -> None:
+        """Forget the limit of a panel that is down."""
+        self.spaced, self._fast_until = False, math.inf
+        self._set(max(self.value, START))
+        self._times.reset(now, self.value)
 
     def _raise(self, now: float) -> None:
         if self.value < self._fast_until:

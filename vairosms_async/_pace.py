@@ -222,7 +222,7 @@ class Pace:
                 self.first_answer.set()
         elif isinstance(outcome, VairoSMSTimeoutError):
             self.timeouts += 1
-            if self.adaptive and timeout is not None:
+            if self.adaptive:
                 overloaded = limit.timed_out(now, sent_at, timeout)
         elif isinstance(outcome, VairoSMSAPIError) and outcome.status in REFUSALS:
             self.refusals += 1
@@ -233,6 +233,8 @@ class Pace:
                 else:
                     overloaded = limit.refused(now, sent_at, self.in_flight)
                     self._turn_taken_at = max(self._turn_taken_at, now)
+        elif self.adaptive:
+            limit.failed(now)
         if self.adaptive and limit.size != self.slots.size:
             self.slots.resize(limit.size)
         return overloaded

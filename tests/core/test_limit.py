@@ -313,6 +313,37 @@ def test_a_panel_that_is_down_resets_it():
     assert not limit.spaced
 
 
+@pytest.mark.parametrize("kind", ["timeout", "system timeout", "failure"])
+def test_failures_of_a_panel_that_is_down_raise_it_to_16(kind):
+    def fail(now):
+        if kind == "failure":
+            limit.failed(now)
+        else:
+            assert not limit.timed_out(now, now - 1.0, 1.0 if kind == "timeout" else None)
+
+    limit = overloaded()
+    for n in range(100):
+        limit.refused(2.1 + n * 0.05, 2.05 + n * 0.05, 15)
+    lowered = limit.value
+    assert lowered < 1
+    fail(2.0 + DOWN_AFTER)
+    assert limit.value == lowered
+    assert limit.spaced
+    fail(2.1 + DOWN_AFTER)
+    assert limit.value == limit.size == 16
+    assert not limit.spaced
+
+
+def test_failures_of_a_panel_that_is_down_do_not_lower_it():
+    limit = AdaptiveLimit(64)
+    for round_ in range(9):
+        answer(limit, 300, at=float(round_))
+    assert limit.value == 64
+    limit.failed(99.0)
+    limit.timed_out(99.0, 98.0, 1.0)
+    assert limit.value == 64
+
+
 @pytest.mark.parametrize(
     ("slowest", "overloaded"),
     [

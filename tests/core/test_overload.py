@@ -426,6 +426,27 @@ def test_an_outage_costs_at_most_100_retries_with_many_lookups_in_flight(fault, 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("fault", ["500", "reset", "hang"])
+def test_an_outage_after_a_low_rate_limit_ends_soon(fault):
+    """At the panel's last rate, 2 per second, 500 lookups would take 250 seconds."""
+
+    async def look_up():
+        limit = NginxRateLimit(2)
+        async with SandboxPanel(KEY, packets=600, latency=0.02, rate_limit=limit) as panel:
+            async with VairoSMSClient(KEY, base_url=panel.base_url, timeout=2) as client:
+                errors, _ = await look_up_all(client, range(1, 31))
+                assert errors == {}
+                assert client.stats().limit < 1
+                panel.fail(OUTAGES[fault], times=None)
+                errors, seconds = await look_up_all(client, range(1, 501))
+                assert len(errors) == 500
+                return seconds
+
+    per_attempt = 2.0 if fault == "hang" else 0.0
+    assert run_in_simulated_time(look_up()) <= 30 + 600 * per_attempt / 16
+
+
+@pytest.mark.slow
 def test_256_lookups_that_are_refused_together_outlast_an_outage_of_9_seconds():
     async def look_up():
         async with SandboxPanel(KEY, packets=8000, latency=0.02) as panel:
