@@ -78,7 +78,8 @@ class AdaptiveLimit:
         value: The limit, at most `maximum`. Below 1, requests are spaced by more than their
             answer time.
         size: The limit as a number of slots.
-        spaced: Whether requests are spaced: from the first refusal until `value` is `maximum`.
+        spaced: Whether requests are spaced: from the first refusal until `value` is `maximum`, and
+            the panel has refused nothing for two answer times.
         latency: Mean time of the latest answers.
     """
 
@@ -92,6 +93,7 @@ class AdaptiveLimit:
         self._refusals = Refusals()
         self._answers = 0
         self._answered_at = -math.inf  # or when `START` refusals in a row were exceeded
+        self._refused_at = -math.inf
         self._refusals_in_a_row = 0
         self._answered_limit = math.inf  # at an answer before the limit was last lowered
         self._fastest = math.inf
@@ -173,6 +175,9 @@ class AdaptiveLimit:
             and (timeout is None or seconds < max(timeout / 4, 2 * self._fastest))
         ):
             self._raise(now)
+        # Without spacing, the first requests at the maximum would be sent, and refused, at once.
+        elif self.spaced and value >= self.maximum and now >= self._refused_at + 2 * self.latency:
+            self.spaced = False
 
     def refused(self, now: float, sent_at: float, in_flight: int) -> bool:
         """Take a refusal into account. Return whether the panel is overloaded and not down.
@@ -182,6 +187,7 @@ class AdaptiveLimit:
             sent_at: When the request was sent.
             in_flight: Number of other requests without an answer.
         """
+        self._refused_at = now
         self._refusals_in_a_row += 1
         if self._refusals_in_a_row == START + 1 and self.is_down(now):
             self._answered_at = now
@@ -248,8 +254,6 @@ class AdaptiveLimit:
         value = max(self.value, min(self.value + added, 2 * self.value, highest))
         # The first answer after many refusals may show a longer answer time.
         self._set(max(value, self._lowest) if value < 1 else value)
-        if self.value >= self.maximum:
-            self.spaced = False
 
     def _start_spacing(self, now: float) -> None:
         if not self.spaced:

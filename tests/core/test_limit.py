@@ -259,12 +259,25 @@ def test_rises_faster_with_time_if_answers_are_rare():
 
 
 def test_stops_spacing_requests_at_the_maximum():
-    limit = overloaded(16)
+    limit = overloaded(20)
     limit.refused(2.1, 2.05, 15)
-    answer(limit, 60, at=3.0)
+    answer(limit, 40, at=3.0)
+    assert limit.value < 20
     assert limit.spaced
-    answer(limit, 200, at=3.0)
-    assert limit.value == 16
+    answer(limit, 300, at=3.0)
+    assert limit.value == 20
+    assert not limit.spaced
+
+
+def test_spaces_requests_at_the_maximum_for_two_answer_times_after_a_refusal():
+    limit = AdaptiveLimit(32)
+    answer(limit, 20, at=1.0)
+    limit.refused(1.001, 1.0, 20)  # a burst: the panel works on 20
+    answer(limit, 20, at=1.05)
+    assert limit.value == 32
+    answer(limit, 1, at=1.1, in_use=False)
+    assert limit.spaced
+    answer(limit, 1, at=1.102, in_use=False)
     assert not limit.spaced
 
 

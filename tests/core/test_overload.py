@@ -286,6 +286,27 @@ def test_finds_every_id_of_any_panel(panel_and_change, cap, siblings, seed):
     run_in_simulated_time(look_up())
 
 
+def test_a_cap_of_twice_the_capacity_costs_few_requests_after_an_outage():
+    """32 answers at once raise the limit to 64. Then 32 lookups must not be sent at once."""
+
+    async def look_up():
+        options = {"capacity": (32, 0.05), "latency": 0.001}
+        async with SandboxPanel(KEY, packets=1280, **options) as panel:
+            async with VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=64) as client:
+                panel.fail(Fault(status=503), times=None)
+                await look_up_all(client, range(1, 301))
+                panel.clear_faults()
+                panel.reset_counters()
+                errors, seconds = await look_up_all(client, range(1, 1281))
+                assert errors == {}
+                return panel.requests, seconds
+
+    random.seed(1)
+    requests, seconds = run_in_simulated_time(look_up())
+    assert requests <= 1.1 * 1280
+    assert seconds <= 1.2 * 1280 * 0.051 / 32
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("latency", [0.05, 0.2])
 @pytest.mark.parametrize("head_start", [0, 0.1, 0.3, 1])
