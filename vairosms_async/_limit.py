@@ -20,9 +20,9 @@ It keeps the lower limit only if answers are faster with it. In the same way, re
 become fewer with a fifth of the limit have another cause, and no longer lower it.
 
 A panel that only refuses lookups may be down. For 10 seconds after its last answer, it counts as
-overloaded, then as down: the limit starts at 16 again, and the retry budget limits the requests. A
-client that is new or was idle gives the panel these seconds after 17 refusals, since another client
-may use all of its capacity.
+overloaded, then as down. A client that is new or was idle gives the panel these seconds after 17
+refusals, since another client may use all of its capacity. If a panel is down, the limit starts at
+16 again, so that a bulk of lookups ends soon. The retry budget limits the requests.
 """
 
 import math

@@ -15,7 +15,7 @@ from ._errors import (
     VairoSMSError,
 )
 from ._models import NO_FIELDS, Gonderim
-from ._pace import requested_pause
+from ._pace import is_answer, requested_pause
 from ._result import GonderimResult
 from ._retry import FailedAttempts, RetryPolicy
 from ._shared import Shared
@@ -86,6 +86,8 @@ async def look_up(
                 _warn_of_unreadable_fields(shared, outcome)
             return GonderimResult(gonderim_id, outcome)
         _raise_if_refused(shared, outcome)
+        if is_answer(outcome):
+            shared.budget.deposit(retried=attempt > 1)
         if on_error is not None:
             on_error(outcome)
         if failures is None:

@@ -215,7 +215,7 @@ class Pace:
             timeout: The timeout of the request in seconds.
         """
         limit, overloaded = self._adaptive_limit, False
-        if isinstance(outcome, Gonderim) or _is_answer(outcome):
+        if isinstance(outcome, Gonderim) or is_answer(outcome):
             if self.adaptive:
                 in_use = self._full_at >= sent_at or (limit.spaced and self._waited)
                 limit.answered(now, sent_at, timeout, in_use=in_use)
@@ -240,6 +240,6 @@ class Pace:
         return overloaded
 
 
-def _is_answer(error: VairoSMSError) -> bool:
+def is_answer(error: VairoSMSError) -> bool:
     """Whether the panel has answered the lookup, for example that it has no such packet."""
     return isinstance(error, VairoSMSAPIError) and not error.retryable

@@ -71,15 +71,15 @@ class RetryPolicy:
 class RetryBudget:
     """Tokens for retries, shared by all lookups of a client.
 
-    A retry takes one token and is not sent without one. A retry after HTTP 429 needs no token. A
-    successful lookup adds one token if it was retried, otherwise a fifth of a token. So a panel
-    that fails three requests in ten gets all its retries, and a panel that is down gets `CAPACITY`
-    retries, however long it is down.
+    A retry takes one token and is not sent without one. A retry after HTTP 429 needs no token. An
+    answer, also "no such packet", adds one token if its lookup was retried, otherwise a fifth of a
+    token. So a panel that fails three requests in ten gets all its retries, and a panel that is
+    down gets `CAPACITY` retries, however long it is down.
 
-    A retry after a refusal of an overloaded panel only borrows its token. The next successful
-    lookup cancels all loans. If the panel turns out to be down, `collect` takes their tokens. So
-    that the tokens last until then, the last `RESERVED` of them are lent one by one, every
-    `INTERVAL` seconds. If an earlier outage has used them up, an overloaded panel gets these loans
+    A retry after a refusal of an overloaded panel only borrows its token. The panel's next answer
+    cancels all loans. If the panel turns out to be down, `collect` takes their tokens. So that the
+    tokens last until then, the last `RESERVED` of them are lent one by one, every `INTERVAL`
+    seconds. If an earlier outage has used them up, an overloaded panel gets these loans
     nevertheless.
     """
 
@@ -92,7 +92,7 @@ class RetryBudget:
         self.tokens: float = self.CAPACITY
         self._loans = 0
         self._lent_at = -math.inf
-        self._is_down = False  # since `collect`, until the next successful lookup
+        self._is_down = False  # since `collect`, until the next answer
         self._warned = False
 
     def can_lend(self, now: float) -> bool:
@@ -135,7 +135,7 @@ class RetryBudget:
         return True
 
     def deposit(self, *, retried: bool) -> None:
-        """Add tokens after a successful lookup: 1 if it was retried, otherwise `DEPOSIT`."""
+        """Add tokens after an answer: 1 if its lookup was retried, otherwise `DEPOSIT`."""
         self._loans, self._lent_at, self._is_down = 0, -math.inf, False
         if self.tokens < self.CAPACITY:
             self.tokens = min(self.CAPACITY, self.tokens + (1.0 if retried else self.DEPOSIT))

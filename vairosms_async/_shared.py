@@ -45,7 +45,7 @@ class ClientStats:
         paused: Seconds in which the client sent no request because of ``Retry-After``, or because
             it waited between two requests.
         retry_budget: Number of tokens for retries, from 0 to 100. A retry takes 1, except after
-            a refusal of an overloaded panel. A successful lookup adds 0.2, or 1 if it was retried.
+            a refusal of an overloaded panel. An answered lookup adds 0.2, or 1 if it was retried.
     """
 
     in_flight: int

@@ -117,6 +117,24 @@ def test_an_overloaded_panel_gets_retries_from_a_spent_budget():
     assert [record.id for record in run_in_simulated_time(look_up())] == [52, 61, 67]
 
 
+def test_answers_about_unknown_ids_cancel_loans_and_restore_the_budget():
+    async def look_up():
+        async with (
+            SandboxPanel(KEY) as panel,
+            VairoSMSClient(KEY, base_url=panel.base_url) as client,
+        ):
+            await spend_budget(panel, client)
+            panel.capacity = (4, 0.05)
+            ids = range(5000, 5300)
+            errors = await client.gather_gonderimler(ids, return_exceptions=True)
+            assert {type(error) for error in errors} == {VairoSMSNotFoundError}
+            return client.stats()
+
+    stats = run_in_simulated_time(look_up())
+    assert stats.refusals > 20
+    assert stats.retry_budget > 60
+
+
 def test_a_spent_budget_lends_20_tokens_until_the_panel_is_down(caplog):
     async def look_up():
         async with (
