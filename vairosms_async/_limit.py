@@ -21,8 +21,8 @@ become fewer with a fifth of the limit have another cause, and no longer lower i
 
 A panel that only refuses lookups may be down. For 10 seconds after its last answer, it counts as
 overloaded, then as down. A client that is new or was idle gives the panel these seconds after 17
-refusals, since another client may use all of its capacity. If a panel is down, the limit starts at
-16 again, so that a bulk of lookups ends soon. The retry budget limits the requests.
+refusals, since another client may use all of its capacity. If a panel is down, the limit rises
+to at least 16, so that a bulk of lookups ends soon. The retry budget limits the requests.
 """
 
 import math
@@ -43,6 +43,9 @@ KEPT_OF_ALL_REFUSED = 0.3
 
 MIN_REFUSALS = 8
 """Minimum number of refusals for `KEPT_OF_ALL_REFUSED`."""
+
+MIN_FAILURES = 3
+"""Minimum number of other failures in a row that end the spacing, if the panel counts as down."""
 
 AVERAGED = 128
 """Number of the latest answers in the mean answer time."""
@@ -95,6 +98,7 @@ class AdaptiveLimit:
         self._answered_at = -math.inf  # or when `START` refusals in a row were exceeded
         self._refused_at = -math.inf
         self._refusals_in_a_row = 0
+        self._failures_in_a_row = 0  # of another kind
         self._answered_limit = math.inf  # at an answer before the limit was last lowered
         self._fastest = math.inf
         self._slowest = 0.0
@@ -147,7 +151,7 @@ class AdaptiveLimit:
         value = self.value
         self._answers += 1
         self._answered_at = now
-        self._refusals_in_a_row = 0
+        self._refusals_in_a_row = self._failures_in_a_row = 0
         latency = self.latency
         # Without min() and max(), which cost more than the rest of these lines.
         count = self._answers if self._answers < AVERAGED else AVERAGED  # noqa: FURB136
@@ -176,7 +180,7 @@ class AdaptiveLimit:
         ):
             self._raise(now)
         # Without spacing, the first requests at the maximum would be sent, and refused, at once.
-        elif self.spaced and value >= self.maximum and now >= self._refused_at + 2 * self.latency:
+        elif self.spaced and self.value >= self.maximum and self._refuses_little(now):
             self.spaced = False
 
     def refused(self, now: float, sent_at: float, in_flight: int) -> bool:
@@ -217,7 +221,7 @@ class AdaptiveLimit:
             timeout: The timeout of the request, or None if the operating system ended it.
         """
         if self.is_down(now):
-            self._restart(now)
+            self.failed(now)
             return False
         if timeout is None or not timeout / 4 <= self._slowest <= timeout:
             return False
@@ -230,12 +234,18 @@ class AdaptiveLimit:
         return True
 
     def failed(self, now: float) -> None:
-        """Take another failure into account, which is no sign of overload."""
+        """Take another failure into account, which is no sign of overload.
+
+        If the panel counts as down, `MIN_FAILURES` in a row raise the limit. After an idle time,
+        fewer may fail although the panel is up, for example on old connections.
+        """
         if self.is_down(now):
-            self._restart(now)
+            self._failures_in_a_row += 1
+            if self._failures_in_a_row >= MIN_FAILURES:
+                self._restart(now)
 
     def _restart(self, now: float) -> None:
-        """Forget the limit of a panel that is down."""
+        """Raise the limit to at least `START` and end the spacing, because the panel is down."""
         self.spaced, self._fast_until = False, math.inf
         self._set(max(self.value, START))
         self._times.reset(now, self.value)
@@ -254,6 +264,10 @@ class AdaptiveLimit:
         value = max(self.value, min(self.value + added, 2 * self.value, highest))
         # The first answer after many refusals may show a longer answer time.
         self._set(max(value, self._lowest) if value < 1 else value)
+
+    def _refuses_little(self, now: float) -> bool:
+        """Whether the panel has refused nothing for two answer times, or refuses at random."""
+        return self._refusals.are_random or now >= self._refused_at + 2 * self.latency
 
     def _start_spacing(self, now: float) -> None:
         if not self.spaced:

@@ -1,5 +1,6 @@
 """One lookup: its options, attempts and retries."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
@@ -162,10 +163,33 @@ async def _wait_to_retry(shared: Shared, error: VairoSMSError, delay: float) -> 
     first_answer = shared.pace.first_answer
     if first_answer.is_set() or (isinstance(error, VairoSMSAPIError) and error.retry_after):
         await shared.sleep(delay)
-        return
+    else:
+        await _wait_for(shared, first_answer, delay)
+
+
+async def _wait_for_token(shared: Shared) -> bool:
+    """Wait until the budget can lend a token. Return False if the panel is down, and none is left.
+
+    The next answer cancels the loans, so it ends the wait.
+    """
+    budget, pace = shared.budget, shared.pace
+    while not budget.can_lend(shared.now()):
+        if pace.is_down(shared.now()):
+            if not pace.in_flight:
+                budget.collect()
+            if budget.is_spent:
+                budget.warn_once()
+                return False
+        pace.next_answer.clear()
+        await _wait_for(shared, pace.next_answer, budget.INTERVAL)
+    return True
+
+
+async def _wait_for(shared: Shared, event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, at most for a number of seconds, or until the client is closed."""
     shared.ensure_usable()
-    with suppress(TimeoutError), shared.interruptible.limit(delay):
-        await first_answer.wait()
+    with suppress(TimeoutError), shared.interruptible.limit(seconds):
+        await event.wait()
     shared.ensure_usable()
 
 
@@ -173,6 +197,13 @@ async def _attempt(
     shared: Shared, options: Options, gonderim_id: int, attempt: int, *, on_loan: bool
 ) -> tuple[Gonderim | VairoSMSError, bool, float] | None:
     """Wait for the end of the pause, a free slot and the rate limiter. Then send one request.
+
+    Args:
+        shared: The state of the client.
+        options: The options of the client or sibling.
+        gonderim_id: The id.
+        attempt: Number of the request, from 1.
+        on_loan: Whether the request must borrow a token.
 
     Returns:
         The record or the error; whether an overloaded panel refused the lookup; and the duration of
@@ -183,48 +214,36 @@ async def _attempt(
         if pace.pause.has_begun and (seconds := shared.pause_remaining()):
             await shared.sleep(seconds)
             continue
-        if on_loan and not await _can_borrow(shared):
+        if on_loan and not await _wait_for_token(shared):
             return None
         if not pace.slots.take():  # usually a slot is free, and `acquire` is slow
             await pace.slots.acquire()
         try:
+            if on_loan:
+                if not shared.budget.lend(shared.now()):
+                    continue
+                on_loan = False
             if pace.is_spaced:
                 await pace.turn(shared.sleep)
             if options.rate_limiter is None:
-                sent = await _send(shared, options, gonderim_id, attempt, on_loan=on_loan)
+                sent = await _send(shared, options, gonderim_id, attempt)
             else:
                 async with _Limited(shared, options.rate_limiter):
-                    sent = await _send(shared, options, gonderim_id, attempt, on_loan=on_loan)
+                    sent = await _send(shared, options, gonderim_id, attempt)
         finally:
             pace.slots.release()
         if sent is not None:
             return sent
 
 
-async def _can_borrow(shared: Shared) -> bool:
-    """Wait until the budget can lend a token. Return False if it cannot, and the panel is down."""
-    budget, pace = shared.budget, shared.pace
-    while not budget.can_lend(shared.now()):
-        if pace.is_down(shared.now()):
-            if not pace.in_flight:
-                budget.collect()
-            if budget.is_spent():
-                return False
-        await shared.sleep(budget.INTERVAL)
-    return True
-
-
 async def _send(
-    shared: Shared, options: Options, gonderim_id: int, attempt: int, *, on_loan: bool
+    shared: Shared, options: Options, gonderim_id: int, attempt: int
 ) -> tuple[Gonderim | VairoSMSError, bool, float] | None:
-    """Send one request. Return as `_attempt`, or None if there is a pause or no token to borrow."""
+    """Send one request, unless a pause has begun. Return as `_attempt`, or None in a pause."""
     pace, timeout = shared.pace, options.timeout
     if pace.pause.has_begun and shared.pause_remaining():
         return None
-    sent_at = shared.now()
-    if on_loan and not shared.budget.lend(sent_at):
-        return None
-    transport = shared.transport()
+    transport, sent_at = shared.transport(), shared.now()
     pace.send(sent_at, retry=attempt > 1)
     try:
         outcome = await transport.exchange(gonderim_id, timeout=timeout, tz=options.tz)

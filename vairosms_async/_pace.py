@@ -127,7 +127,8 @@ class Pace:
         pause: The pause after ``Retry-After``.
         first_answer: Set at the panel's first answer, which ends the waits for a retry. Set from
             the start if the limit is not adaptive.
-        in_flight: Number of requests without an answer.
+        next_answer: Set at each answer. A lookup that waits for the next one clears it.
+        in_flight: Number of requests in flight.
         requests: Number of requests that the client has sent.
         retries: Number of requests that repeated another one.
         refusals: Number of answers with HTTP 429 or 503.
@@ -147,6 +148,7 @@ class Pace:
         self.timeouts: int = 0
         self.seconds_spaced: float = 0.0
         self.first_answer: asyncio.Event = asyncio.Event()
+        self.next_answer: asyncio.Event = asyncio.Event()
         # Without an adaptive limit, the first answer would send all waiting retries at once.
         if not adaptive:
             self.first_answer.set()
@@ -192,7 +194,7 @@ class Pace:
             self.seconds_spaced += self._turn_taken_at - began
 
     def send(self, now: float, *, retry: bool = False) -> None:
-        """Note that a request is sent. `retry`: whether it repeats another one."""
+        """Note that a request is sent. `retry`: whether it repeats an earlier one."""
         self.requests += 1
         self.retries += retry
         self.in_flight += 1
@@ -220,6 +222,7 @@ class Pace:
                 in_use = self._full_at >= sent_at or (limit.spaced and self._waited)
                 limit.answered(now, sent_at, timeout, in_use=in_use)
                 self.first_answer.set()
+                self.next_answer.set()
         elif isinstance(outcome, VairoSMSTimeoutError):
             self.timeouts += 1
             if self.adaptive:

@@ -71,15 +71,15 @@ class RetryPolicy:
 class RetryBudget:
     """Tokens for retries, shared by all lookups of a client.
 
-    A retry takes one token and is not sent without one. A retry after HTTP 429 needs no token. An
-    answer, also "no such packet", adds one token if its lookup was retried, otherwise a fifth of a
-    token. So a panel that fails three requests in ten gets all its retries, and a panel that is
-    down gets `CAPACITY` retries, however long it is down.
+    A retry takes one token and is not sent without one. A retry after an HTTP 429 that pauses the
+    client needs no token. An answer, also "no such packet", adds one token if its lookup was
+    retried, otherwise a fifth of a token. So a panel that fails three requests in ten gets all its
+    retries, and a panel that is down gets `CAPACITY` retries, however long it is down.
 
     A retry after a refusal of an overloaded panel only borrows its token. The panel's next answer
     cancels all loans. If the panel turns out to be down, `collect` takes their tokens. So that the
     tokens last until then, the last `RESERVED` of them are lent one by one, every `INTERVAL`
-    seconds. If an earlier outage has used them up, an overloaded panel gets these loans
+    seconds. If an earlier outage has used them up, a panel that answers again gets these loans
     nevertheless.
     """
 
@@ -90,18 +90,22 @@ class RetryBudget:
 
     def __init__(self) -> None:
         self.tokens: float = self.CAPACITY
+        self._extra = 0.0  # missing tokens that are lent nevertheless
         self._loans = 0
         self._lent_at = -math.inf
-        self._is_down = False  # since `collect`, until the next answer
         self._warned = False
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no token is left, and none can be lent."""
+        return self.tokens + self._extra < 1.0
 
     def can_lend(self, now: float) -> bool:
         """Whether `lend` has a token for a request at this time of the loop's clock."""
         loans = self._loans + 1
         if loans <= self.tokens - self.RESERVED:
             return True
-        most = self.tokens if self._is_down else max(self.tokens, self.RESERVED)
-        return loans <= most and now >= self._lent_at + self.INTERVAL
+        return loans <= self.tokens + self._extra and now >= self._lent_at + self.INTERVAL
 
     def lend(self, now: float) -> bool:
         """Lend a token to a request. Return whether there was one."""
@@ -114,31 +118,32 @@ class RetryBudget:
     def collect(self) -> None:
         """Take the tokens of all loans, because the panel is down."""
         self.tokens = max(0.0, self.tokens - self._loans)
-        self._loans, self._is_down = 0, True
+        self._loans, self._extra = 0, 0.0
 
     def withdraw(self) -> bool:
         """Take a token. Return whether there was one."""
-        if self.is_spent() or self.tokens - self._loans < 1.0:
-            return False
-        self.tokens -= 1.0
-        return True
+        if self.tokens - self._loans >= 1.0:
+            self.tokens -= 1.0
+            return True
+        if self.tokens < 1.0:
+            self.warn_once()
+        return False
 
-    def is_spent(self) -> bool:
-        """Return whether no token is left. Warn of it once per outage."""
-        if self.tokens >= 1.0:
-            return False
+    def warn_once(self) -> None:
+        """Log that no token is left, once per outage."""
         if not self._warned:
             self._warned = True
             _logger.warning(
-                "the retry budget is spent: until lookups succeed again, only HTTP 429 is retried"
+                "the retry budget is spent: until the panel answers again, only HTTP 429 with "
+                "Retry-After is retried"
             )
-        return True
 
     def deposit(self, *, retried: bool) -> None:
         """Add tokens after an answer: 1 if its lookup was retried, otherwise `DEPOSIT`."""
-        self._loans, self._lent_at, self._is_down = 0, -math.inf, False
+        self._loans, self._lent_at = 0, -math.inf
         if self.tokens < self.CAPACITY:
             self.tokens = min(self.CAPACITY, self.tokens + (1.0 if retried else self.DEPOSIT))
+            self._extra = max(0.0, self.RESERVED - self.tokens)
             if self.tokens >= self.CAPACITY / 2:
                 self._warned = False  # the outage is over: warn again at the next one
 

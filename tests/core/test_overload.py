@@ -286,11 +286,12 @@ def test_finds_every_id_of_any_panel(panel_and_change, cap, siblings, seed):
     run_in_simulated_time(look_up())
 
 
-def test_a_cap_of_twice_the_capacity_costs_few_requests_after_an_outage():
-    """32 answers at once raise the limit to 64. Then 32 lookups must not be sent at once."""
+@pytest.mark.parametrize("slots", [32, 40])
+def test_a_cap_of_up_to_twice_the_capacity_costs_few_requests_after_an_outage(slots):
+    """32 answers at once raise the limit to 64. Then 64 lookups must not be sent at once."""
 
     async def look_up():
-        options = {"capacity": (32, 0.05), "latency": 0.001}
+        options = {"capacity": (slots, 0.05), "latency": 0.001}
         async with SandboxPanel(KEY, packets=1280, **options) as panel:
             async with VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=64) as client:
                 panel.fail(Fault(status=503), times=None)
@@ -304,7 +305,7 @@ def test_a_cap_of_twice_the_capacity_costs_few_requests_after_an_outage():
     random.seed(1)
     requests, seconds = run_in_simulated_time(look_up())
     assert requests <= 1.1 * 1280
-    assert seconds <= 1.2 * 1280 * 0.051 / 32
+    assert seconds <= 1.2 * 1280 * 0.051 / slots
 
 
 @pytest.mark.slow
@@ -442,6 +443,29 @@ def test_an_outage_costs_at_most_100_retries_with_many_lookups_in_flight(fault, 
                 assert len(errors) > 1000
                 assert panel.requests <= 2000 + 100
                 assert client.stats().retry_budget < 1
+
+    run_in_simulated_time(look_up())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "then"), [("500", "503"), ("503", "reset")])
+@pytest.mark.parametrize(("cap", "seconds"), [(16, 2), (64, 1), (256, 1)])
+def test_an_outage_that_changes_its_kind_costs_at_most_100_retries(first, then, cap, seconds):
+    async def look_up():
+        async with SandboxPanel(KEY, packets=2000, latency=0.02) as panel:
+
+            def change():
+                panel.clear_faults()
+                panel.fail(OUTAGES[then], times=None)
+
+            async with VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=cap) as client:
+                await look_up_all(client, range(1, 2001))
+                panel.reset_counters()
+                panel.fail(OUTAGES[first], times=None)
+                asyncio.get_running_loop().call_later(seconds, change)
+                errors, _ = await look_up_all(client, range(1, 2001))
+                assert len(errors) == 2000
+                assert panel.requests <= 2000 + 100
 
     run_in_simulated_time(look_up())
 

@@ -242,13 +242,21 @@ def test_lends_the_last_20_tokens_one_each_half_second():
     assert budget.can_lend(60.0)
 
 
-def test_lends_20_tokens_that_are_not_there_until_the_panel_is_down():
+def test_lends_20_tokens_after_an_answer_although_the_budget_is_spent():
     budget = RetryBudget()
     while budget.withdraw():
         pass
+    assert budget.is_spent
+    assert not budget.lend(1.0)  # the panel may still be down
+    budget.deposit(retried=True)
+    budget.withdraw()
+    budget.deposit(retried=True)
+    assert not budget.is_spent
     assert sum(loans(budget, 2, at=at) for at in range(30)) == 20
+    assert not budget.withdraw()
     budget.collect()
     assert budget.tokens == 0.0
+    assert budget.is_spent
     assert not budget.lend(99.0)
     budget.deposit(retried=False)
     assert budget.lend(99.0)

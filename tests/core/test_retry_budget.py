@@ -26,9 +26,11 @@ def budget_warnings(caplog):
 def test_each_retry_costs_a_token_and_each_success_restores_some(caplog):
     budget = RetryBudget()
     assert [budget.withdraw() for _ in range(103)] == [True] * 100 + [False] * 3
-    assert [record.getMessage() for record in caplog.records] == [
-        "the retry budget is spent: until lookups succeed again, only HTTP 429 is retried"
-    ]
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "the retry budget is spent: until the panel answers again, only HTTP 429 with Retry-After "
+        "is retried"
+    )
     assert caplog.records[0].levelname == "WARNING"
 
     # Five first attempts that succeed restore one token.
@@ -92,6 +94,67 @@ async def test_an_outage_costs_at_most_the_ids_plus_100_requests(caplog):
             sibling = client.with_options(retry=RetryPolicy(attempts=9))
             await sibling.gather_gonderimler(range(1, 101), return_exceptions=True)
             assert requests.total() == 1200
+
+
+def test_retries_after_a_spent_budget_follow_the_answers():
+    """Each answer lets a lookup go. Lookups that wait half a second would need 8 seconds."""
+
+    async def look_up():
+        async with (
+            SandboxPanel(KEY, packets=100, latency=0.05) as panel,
+            VairoSMSClient(KEY, base_url=panel.base_url) as client,
+        ):
+            await spend_budget(panel, client)
+            for gonderim_id in range(1, 17):
+                panel.fail(Fault(status=503), id=gonderim_id)
+            started = asyncio.get_running_loop().time()
+            await client.gather_gonderimler(range(1, 17))
+            return asyncio.get_running_loop().time() - started
+
+    assert run_in_simulated_time(look_up()) < 3
+
+
+def test_a_long_retry_after_loses_no_id_with_a_spent_budget():
+    """The panel counts as down after the pause. Lookups then wait for the requests in flight."""
+
+    async def look_up():
+        async with (
+            SandboxPanel(KEY, packets=100, latency=0.05) as panel,
+            VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=64) as client,
+        ):
+            await spend_budget(panel, client)
+            panel.fail(Fault(status=503, retry_after=15), times=16)
+            return await client.gather_gonderimler(range(1, 65))
+
+    assert len(run_in_simulated_time(look_up())) == 64
+
+
+def test_lookups_without_a_token_do_not_enter_the_rate_limiter():
+    class Limiter:
+        entered = 0
+
+        async def __aenter__(self):
+            self.entered += 1
+
+        async def __aexit__(self, *exc_info):
+            pass
+
+    async def look_up():
+        limiter = Limiter()
+        async with (
+            SandboxPanel(KEY, packets=400) as panel,
+            VairoSMSClient(
+                KEY, base_url=panel.base_url, max_concurrency=64, rate_limiter=limiter
+            ) as client,
+        ):
+            await spend_budget(panel, client)
+            limiter.entered = 0
+            panel.capacity = (2, 0.05)
+            await client.gather_gonderimler(range(1, 401), return_exceptions=True)
+            assert panel.requests > 420
+            return limiter.entered - panel.requests
+
+    assert run_in_simulated_time(look_up()) == 0
 
 
 async def spend_budget(panel, client):
