@@ -141,6 +141,8 @@ def test_cells_are_kept_as_they_are():
         pytest.param(b"tutar,id\n1,50,52\n2,61\n", id="decimal comma"),
         pytest.param(b"tutar,id,ad\n1,50,52,\n2,61,x\n", id="decimal comma and an empty cell"),
         pytest.param(b"ad;id\nx;50;52\ny;61\n", id="semicolon"),
+        pytest.param(b"ad;id\nx\\;50;\ny;61\n", id="backslash before a delimiter"),
+        pytest.param(b"ad;id\nx^;50;\ny;61\n", id="caret before a delimiter"),
     ],
 )
 def test_rejects_a_row_whose_cells_may_have_moved(data):
