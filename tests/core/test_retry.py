@@ -277,3 +277,22 @@ def test_a_token_on_loan_cannot_be_withdrawn():
     assert budget.tokens == 80.0
     budget.deposit(retried=False)
     assert budget.withdraw()
+
+
+def test_a_budget_with_one_token_is_not_spent(caplog):
+    budget = RetryBudget()
+    assert all(budget.withdraw() for _ in range(99))
+    assert budget.tokens == 1.0
+    assert not budget.is_spent
+    assert budget.lend(1.0)
+    assert not budget.withdraw()
+    assert caplog.records == []
+    budget.collect()
+    assert budget.is_spent
+
+
+def test_lends_no_more_than_its_tokens_if_it_has_more_than_20():
+    budget = RetryBudget()
+    assert all(budget.withdraw() for _ in range(50))
+    budget.deposit(retried=False)
+    assert sum(loans(budget, 99, at=at) for at in range(60)) == 50
