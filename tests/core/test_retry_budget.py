@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -96,15 +97,28 @@ async def test_an_outage_costs_at_most_the_ids_plus_100_requests(caplog):
             assert requests.total() == 1200
 
 
+@asynccontextmanager
+async def spent_budget(**options):
+    """Yield a panel and a client whose budget an outage has spent. The panel has just answered."""
+    async with (
+        SandboxPanel(KEY) as panel,
+        VairoSMSClient(KEY, base_url=panel.base_url, **options) as client,
+    ):
+        panel.fail(Fault("reset"), times=None)
+        await client.gather_gonderimler(range(1, 301), return_exceptions=True)
+        assert client.stats().retry_budget < 1
+        panel.clear_faults()
+        await client.get_gonderim(52)
+        panel.reset_counters()
+        yield panel, client
+
+
 def test_retries_after_a_spent_budget_follow_the_answers():
     """Each answer lets a lookup go. Lookups that wait half a second would need 8 seconds."""
 
     async def look_up():
-        async with (
-            SandboxPanel(KEY, packets=100, latency=0.05) as panel,
-            VairoSMSClient(KEY, base_url=panel.base_url) as client,
-        ):
-            await spend_budget(panel, client)
+        async with spent_budget() as (panel, client):
+            panel.latency = 0.05
             for gonderim_id in range(1, 17):
                 panel.fail(Fault(status=503), id=gonderim_id)
             started = asyncio.get_running_loop().time()
@@ -118,11 +132,8 @@ def test_a_long_retry_after_loses_no_id_with_a_spent_budget():
     """The panel counts as down after the pause. Lookups then wait for the requests in flight."""
 
     async def look_up():
-        async with (
-            SandboxPanel(KEY, packets=100, latency=0.05) as panel,
-            VairoSMSClient(KEY, base_url=panel.base_url, max_concurrency=64) as client,
-        ):
-            await spend_budget(panel, client)
+        async with spent_budget(max_concurrency=64) as (panel, client):
+            panel.latency = 0.05
             panel.fail(Fault(status=503, retry_after=15), times=16)
             return await client.gather_gonderimler(range(1, 65))
 
@@ -141,13 +152,7 @@ def test_lookups_without_a_token_do_not_enter_the_rate_limiter():
 
     async def look_up():
         limiter = Limiter()
-        async with (
-            SandboxPanel(KEY, packets=400) as panel,
-            VairoSMSClient(
-                KEY, base_url=panel.base_url, max_concurrency=64, rate_limiter=limiter
-            ) as client,
-        ):
-            await spend_budget(panel, client)
+        async with spent_budget(max_concurrency=64, rate_limiter=limiter) as (panel, client):
             limiter.entered = 0
             panel.capacity = (2, 0.05)
             await client.gather_gonderimler(range(1, 401), return_exceptions=True)
@@ -157,23 +162,9 @@ def test_lookups_without_a_token_do_not_enter_the_rate_limiter():
     assert run_in_simulated_time(look_up()) == 0
 
 
-async def spend_budget(panel, client):
-    """Spend the budget in an outage. Afterwards, the panel has just answered a lookup."""
-    panel.fail(Fault("reset"), times=None)
-    await client.gather_gonderimler(range(1, 301), return_exceptions=True)
-    assert client.stats().retry_budget < 1
-    panel.clear_faults()
-    await client.get_gonderim(52)
-    panel.reset_counters()
-
-
 def test_an_overloaded_panel_gets_retries_from_a_spent_budget():
     async def look_up():
-        async with (
-            SandboxPanel(KEY) as panel,
-            VairoSMSClient(KEY, base_url=panel.base_url) as client,
-        ):
-            await spend_budget(panel, client)
+        async with spent_budget() as (panel, client):
             panel.fail(Fault(status=503), times=15)
             return await client.gather_gonderimler([52, 61, 67])
 
@@ -182,11 +173,7 @@ def test_an_overloaded_panel_gets_retries_from_a_spent_budget():
 
 def test_answers_about_unknown_ids_cancel_loans_and_restore_the_budget():
     async def look_up():
-        async with (
-            SandboxPanel(KEY) as panel,
-            VairoSMSClient(KEY, base_url=panel.base_url) as client,
-        ):
-            await spend_budget(panel, client)
+        async with spent_budget() as (panel, client):
             panel.capacity = (4, 0.05)
             ids = range(5000, 5300)
             errors = await client.gather_gonderimler(ids, return_exceptions=True)
@@ -200,11 +187,7 @@ def test_answers_about_unknown_ids_cancel_loans_and_restore_the_budget():
 
 def test_a_spent_budget_lends_20_tokens_until_the_panel_is_down(caplog):
     async def look_up():
-        async with (
-            SandboxPanel(KEY) as panel,
-            VairoSMSClient(KEY, base_url=panel.base_url) as client,
-        ):
-            await spend_budget(panel, client)
+        async with spent_budget() as (panel, client):
             panel.fail(Fault(status=503), times=None)
             started = asyncio.get_running_loop().time()
             errors = await client.gather_gonderimler([52, 61, 67], return_exceptions=True)
@@ -220,11 +203,7 @@ def test_a_spent_budget_lends_20_tokens_until_the_panel_is_down(caplog):
 
 def test_closing_the_client_ends_the_wait_for_a_token():
     async def look_up():
-        async with (
-            SandboxPanel(KEY) as panel,
-            VairoSMSClient(KEY, base_url=panel.base_url) as client,
-        ):
-            await spend_budget(panel, client)
+        async with spent_budget() as (panel, client):
             panel.fail(Fault(status=503), times=None)
             lookups = [asyncio.ensure_future(client.get_gonderim(i)) for i in (52, 61, 67)]
             await asyncio.sleep(3.1)
